@@ -1,0 +1,76 @@
+"""What every backbone promises: a row of stages, each a tensor to a tensor, with its channels, stride and field.
+
+A net that is a row of stages can be cut between any two: what lies before the cut is frozen and computed once, what
+lies after it learns (`transfer`), and a detector or a segmenter taps the stages that it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage's output: its name, channels, stride against the input, and theoretical receptive field in pixels.
+
+    `field` is 0 where it is unknown or covers everything (a squeeze-and-excite gate reads the whole map).
+    """
+
+    name: str
+    channels: int
+    stride: int
+    field: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expects:
+    """The input that the weights were trained on: RGB in [0, 1], less `mean`, over `deviation`, at about `size`."""
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    size: int = 224
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Where weights come from: what they are, their source, licence and sha256 ("" where there are none)."""
+
+    name: str
+    source: str
+    licence: str
+    sha256: str = ""
+
+
+class Backbone(nn.Module):
+    """A row of stages under one contract.
+
+    `stages` are called one after the other; `info[i]` describes what stage i gives. Normalisation is not part of it:
+    the input is already as `expects` says.
+    """
+
+    def __init__(
+        self, name: str, stages: list[nn.Module], info: list[Stage], expects: Expects, card: Card
+    ) -> None:
+        super().__init__()
+        if len(stages) != len(info):
+            raise ValueError(f"{name}: {len(stages)} stages but {len(info)} descriptions")
+        self.name = name
+        self.stages = nn.ModuleList(stages)
+        self.info = tuple(info)
+        self.expects = expects
+        self.card = card
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], start: int = 0, stop: int | None = None
+    ) -> list[Float[Tensor, "n c2 h2 w2"]]:
+        """The outputs of stages `start` to `stop` (exclusive; None for all), `x` being the input of stage `start`."""
+        outputs: list[Tensor] = []
+        for stage in list(self.stages)[start:stop]:
+            x = stage(x)
+            outputs.append(x)
+        return outputs

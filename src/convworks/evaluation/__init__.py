@@ -1,0 +1,1 @@
+"""How good the model is, said honestly: uncertainty, curves, verdicts in words, calibration, comparison of runs."""

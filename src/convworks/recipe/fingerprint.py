@@ -1,0 +1,36 @@
+"""What was measured of a data set, as plain values: the facts that a recipe is proposed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """Sizes in pixels as (10th percentile, median, 90th percentile); counts are of usable training images.
+
+    `gray` is the share of images without colour; `objects` are square roots of box areas, zeros where there are
+    none; `split` says where the held-out images come from: "given" by the data, or "made" here.
+    """
+
+    task: str
+    counts: Mapping[str, int]
+    widths: tuple[float, float, float]
+    heights: tuple[float, float, float]
+    short_sides: tuple[float, float, float]
+    gray: float = 0.0
+    copies: int = 0
+    objects: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    split: str = "made"
+
+    @property
+    def images(self) -> int:
+        """How many images there are."""
+        return sum(self.counts.values())
+
+    @property
+    def imbalance(self) -> float:
+        """The largest class over the smallest."""
+        sizes = [count for count in self.counts.values() if count]
+        return max(sizes) / min(sizes) if sizes else 1.0

@@ -1,0 +1,108 @@
+"""The only data types that cross rooms, and the conventions that they keep.
+
+- **Boxes** are `xyxy`: the edges of the pixels, half-open, float32, absolute, in the frame of the original image
+  until a name says otherwise. A box of one pixel at the origin is (0, 0, 1, 1): never "+1".
+- **Images** are HWC uint8 RGB as arrays, CHW float32 in [0, 1] as tensors.
+- **Masks** are bool; class maps are uint8 or int64 with 255 for "ignore".
+- **Class ids** are int64 positions in the model's own list of names; the name is the identity, never the id.
+- Arrays are always there, possibly empty, with their full shape: (0, 4), never None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IGNORE = 255
+
+
+def _no_boxes() -> Float[np.ndarray, "0 4"]:
+    return np.zeros((0, 4), np.float32)
+
+
+def _no_labels() -> Int[np.ndarray, "0"]:
+    return np.zeros((0,), np.int64)
+
+
+def _no_masks() -> Bool[np.ndarray, "0 0 0"]:
+    return np.zeros((0, 0, 0), np.bool_)
+
+
+def _no_map() -> UInt8[np.ndarray, "0 0"]:
+    return np.zeros((0, 0), np.uint8)
+
+
+def _no_points() -> Float[np.ndarray, "0 0 2"]:
+    return np.zeros((0, 0, 2), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """One image as arrays, with everything that is known of it; what moves the image moves the rest.
+
+    `image` is HWC uint8 RGB. `label` is the class of the whole image, -1 where there is none. `boxes` (n, 4) go with
+    `labels` (n,), with `masks` (n, h, w), one an object, and with `points` (n, k, 2) as x, y in pixels, NaN where
+    a point is not visible. `class_map` (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    label: int = -1
+    boxes: Float[np.ndarray, "n 4"] = field(default_factory=_no_boxes)
+    labels: Int[np.ndarray, "n"] = field(default_factory=_no_labels)
+    masks: Bool[np.ndarray, "m h w"] = field(default_factory=_no_masks)
+    class_map: UInt8[np.ndarray, "h w"] = field(default_factory=_no_map)
+    points: Float[np.ndarray, "p k 2"] = field(default_factory=_no_points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """What one step sees: `images` (n, c, h, w) or kept features of them, and the targets of its task by name.
+
+    `indices` (n,) are positions in the data set, by which a batch names its files when something goes wrong.
+    """
+
+    images: Tensor
+    targets: Mapping[str, Tensor]
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """What the net says of one image: the names from most to least probable, with their probabilities (sum 1)."""
+
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The most probable class."""
+        return self.names[0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable class, in [0, 1]."""
+        return self.probabilities[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the path, the answer, its probability, and every class with its probability."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "class": self.name,
+            "probability": self.probability,
+            "probabilities": dict(zip(self.names, self.probabilities, strict=True)),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.probability:.2f}"
