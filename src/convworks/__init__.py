@@ -1,0 +1,34 @@
+"""Convworks: from a folder of labelled images to a ConvNet that its owner can trust and understand.
+
+The public names are loaded when they are first used, so that `import convworks` costs next to nothing.
+"""
+
+TYPE_CHECKING = False  # as type checkers read it; importing `typing` would double an empty Python's start
+
+if TYPE_CHECKING:
+    from convworks.recipe.options import Recipe as Recipe
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Recipe": "convworks.recipe.options",
+}
+
+__all__ = ["Recipe", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """A public name from its home, on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(
+            f"module 'convworks' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}"
+        )
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

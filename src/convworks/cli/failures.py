@@ -1,0 +1,90 @@
+"""A failure in at most six lines: what was wrong, where, and what would mend it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from convworks.errors import ConvworksError, StorageError
+
+MOST_LINES = 6
+
+
+def said(error: Exception) -> int:
+    """Prints what happened on standard error and returns the exit code it stands for."""
+    told = error if isinstance(error, ConvworksError) else in_words(error)
+    if told is not None:
+        print(f"Error: {shortened(str(told))}", file=sys.stderr)
+        return told.exit_code
+    name = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    print(
+        f"Error: Convworks failed, and this is not your mistake: {name[:300]}\n"
+        f"{kept(error)} `--debug` shows it here.",
+        file=sys.stderr,
+    )
+    return 3
+
+
+def shortened(text: str) -> str:
+    """At most six lines of a message.
+
+    >>> shortened("one\\ntwo")
+    'one\\ntwo'
+    """
+    lines = text.splitlines()
+    if len(lines) <= MOST_LINES:
+        return text
+    left = len(lines) - MOST_LINES + 1
+    return "\n".join([*lines[: MOST_LINES - 1], f"... and {left} lines more; --debug shows them"])
+
+
+def in_words(error: BaseException) -> ConvworksError | None:
+    """The storage failure behind an operating system's error, in words; None for any other error."""
+    if not isinstance(error, OSError):
+        return None
+    place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            f"The disk is full{_of(place)}: {_free(place)}",
+            fix="make room, or write to another disk; what was saved before is whole",
+        )
+    if error.errno == errno.EROFS:
+        return StorageError(
+            f"{place or 'A folder'} lies on a disk that is read-only.", fix="write somewhere else"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return StorageError(
+            f"{place or 'A file'} may not be read or written by this user.",
+            fix="change its permissions, or choose another place",
+        )
+    return None
+
+
+def _of(place: str) -> str:
+    return f" for {place}" if place else ""
+
+
+def _free(place: str) -> str:
+    """How much room is left where `place` lies, in megabytes."""
+    import shutil
+
+    folder = Path(place or ".").absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are left in {folder}."
+
+
+def kept(error: Exception) -> str:
+    """Writes the traceback to a file of its own in the temporary folder; says where, or why it could not."""
+    lines = "".join(traceback.format_exception(error))
+    try:
+        handle, name = tempfile.mkstemp(prefix="convworks-failure-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(lines)
+    except OSError as second:
+        return f"The traceback could not be kept ({second.strerror})."
+    return f"The traceback lies in {name};"
