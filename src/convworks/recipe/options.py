@@ -20,6 +20,7 @@ from convworks.errors import ConvworksError, RecipeError, unknown
 Auto = Literal["auto"]
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
+Border = Literal["reflect", "inside", "fill"]
 
 
 def knob(
@@ -109,6 +110,23 @@ class AugmentationOptions:
     )
     colour: float = knob(0.2, "strength of brightness, contrast, saturation jitter", low=0.0, high=1.0)
     grayscale: float = knob(0.0, "probability of taking the colour away", low=0.0, high=1.0)
+    shear: float = knob(0.0, "largest lean of rows or columns either way", low=0.0, high=60.0, unit="degrees")
+    scale: float = knob(
+        0.0, "largest zoom either way: 1 is from half the size to twice", low=0.0, high=3.0
+    )
+    perspective: float = knob(0.0, "how much a far edge may shrink, as a share of it", low=0.0, high=0.9)
+    hue: float = knob(0.0, "largest turn of the colour circle either way, as a share of it", low=0.0, high=0.5)
+    blur: float = knob(0.0, "largest deviation of a Gaussian blur", low=0.0, high=32.0, unit="pixels")
+    noise: float = knob(
+        0.0, "largest deviation of Gaussian noise, as a share of white", low=0.0, high=1.0
+    )
+    cutout: float = knob(0.0, "side of a grey patch put anywhere, as a share of the side", low=0.0, high=1.0)
+    trivial: float = knob(
+        0.0, "probability of one more operation of any kind and strength (TrivialAugment)", low=0.0, high=1.0
+    )
+    border: Border = knob(
+        "reflect", "beyond the image: reflect: its mirror; inside: zoom in until none is seen; fill: grey"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
