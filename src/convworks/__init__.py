@@ -20,9 +20,7 @@ __all__ = ["Recipe", "__version__"]
 def __getattr__(name: str) -> object:
     """A public name from its home, on first use (PEP 562)."""
     if name not in _HOMES:
-        raise AttributeError(
-            f"module 'convworks' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}"
-        )
+        raise AttributeError(f"convworks has no {name!r}; it has {', '.join(sorted(_HOMES))}")
     from importlib import import_module
 
     value = getattr(import_module(_HOMES[name]), name)

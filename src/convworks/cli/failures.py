@@ -14,18 +14,17 @@ from convworks.errors import ConvworksError, StorageError
 MOST_LINES = 6
 
 
-def said(error: Exception) -> int:
-    """Prints what happened on standard error and returns the exit code it stands for."""
+def said(error: Exception, *, debug: bool = False) -> int:
+    """Prints what happened on standard error (with the traceback if `debug`); returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
     told = error if isinstance(error, ConvworksError) else in_words(error)
     if told is not None:
         print(f"Error: {shortened(str(told))}", file=sys.stderr)
         return told.exit_code
     name = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    print(
-        f"Error: Convworks failed, and this is not your mistake: {name[:300]}\n"
-        f"{kept(error)} `--debug` shows it here.",
-        file=sys.stderr,
-    )
+    where = "" if debug else f"\n{kept(error)} `--debug` shows it here."
+    print(f"Error: Convworks failed, and this is not your mistake: {name[:300]}{where}", file=sys.stderr)
     return 3
 
 

@@ -1,7 +1,8 @@
 """The command line: finds the verb, loads it alone, and says every failure in words.
 
-Nothing heavy is imported before a verb runs: `convworks --help` is written from the table below. A verb
-is a module `convworks.cli.<verb>` with `HELP`, `EXAMPLES` (two command lines), `add(parser)` and `run(args) -> int`.
+Nothing heavy is imported before a verb runs: `convworks --help` is written from the table below. A verb is a
+module `convworks.cli.<verb>` with `HELP`, `EXAMPLES` (two command lines), `add(parser)` and
+`run(args) -> int`.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
+        left = isinstance(error, BrokenPipeError) and _reader_left()
+        _silence_full_output()
+        if left:
             return READER_LEFT
-        if "--debug" in given:
-            raise
         from convworks.cli.failures import said
 
-        return said(error)
+        return said(error, debug="--debug" in given)
 
 
 def _run(words: list[str]) -> int:
@@ -98,12 +99,21 @@ Exit codes: 0 done; 1 done, with findings that need attention; 2 a mistake in wh
 
 
 def _reader_left() -> bool:
-    """Whether nobody reads on (`convworks ... | head`); the rest then goes nowhere."""
-    import os
+    """Whether standard output is a pipe that nobody reads any more (`convworks ... | head`)."""
+    import select
 
+    if not hasattr(select, "poll"):
+        return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0))
+
+
+def _silence_full_output() -> None:
+    """Sends what standard output does not take (a pipe without a reader, a full disk) nowhere."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
+        import os
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
