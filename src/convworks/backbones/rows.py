@@ -1,0 +1,41 @@
+"""How a row of stages is described while it is put together: channels, stride and receptive field.
+
+The receptive field grows by (K - 1) times the jump of each layer, and the jump is multiplied by each stride.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from convworks.backbones.contract import Backbone, Card, Expects, Stage
+
+RANDOM = Card(name="random", source="drawn from the seed", licence="none needed")
+
+# Nets of our own learn from scratch, and expect what ImageNet's pictures have on average.
+NATURAL = Expects(mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225), size=32)
+
+
+class Row:
+    """A row of stages that grows at its end; `finish` makes the backbone of it.
+
+    Each stage is given with the (kernel, stride) of every layer on its longest way from input to output.
+    """
+
+    def __init__(self) -> None:
+        self.stages: list[nn.Module] = []
+        self.info: list[Stage] = []
+        self._field, self._jump = 1, 1
+
+    def add(self, name: str, stage: nn.Module, channels: int, layers: Sequence[tuple[int, int]]) -> None:
+        """Append `stage`, which gives `channels` and goes through `layers`."""
+        for kernel, stride in layers:
+            self._field += (kernel - 1) * self._jump
+            self._jump *= stride
+        self.stages.append(stage)
+        self.info.append(Stage(name=name, channels=channels, stride=self._jump, field=self._field))
+
+    def finish(self, name: str, expects: Expects = NATURAL) -> Backbone:
+        """The row as a backbone with random weights."""
+        return Backbone(name, self.stages, self.info, expects, RANDOM)
