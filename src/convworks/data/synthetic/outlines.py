@@ -1,0 +1,105 @@
+"""Closed outlines in a unit frame, from which every procedural object is put together.
+
+The frame is that of images: x to the right, y downwards, the object inside [-1, 1] on both axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+Outline = Float[np.ndarray, "k 2"]
+Points = Sequence[tuple[float, float]]
+
+
+def _spline(knots: Float[np.ndarray, "k 2"], samples: int) -> Outline:
+    """Points of a Catmull-Rom spline between the second and the last but one of `knots`, the end left out."""
+    before, start, end, after = knots[:-3], knots[1:-2], knots[2:-1], knots[3:]
+    t = (np.arange(samples, dtype=np.float32) / samples)[None, :, None]
+    before, start, end, after = before[:, None], start[:, None], end[:, None], after[:, None]
+    bent = 0.5 * (
+        2 * start
+        + (end - before) * t
+        + (2 * before - 5 * start + 4 * end - after) * t**2
+        + (3 * start - before - 3 * end + after) * t**3
+    )
+    return bent.reshape(-1, 2).astype(np.float32)
+
+
+def closed(points: Points, samples: int = 8) -> Outline:
+    """A smooth closed outline through `points`.
+
+    >>> closed([(1, 0), (0, 1), (-1, 0), (0, -1)]).shape
+    (32, 2)
+    """
+    knots = np.asarray(points, np.float32)
+    return _spline(np.concatenate([knots[-1:], knots, knots[:2]]), samples)
+
+
+def opened(points: Points, samples: int = 8) -> Outline:
+    """A smooth line from the first to the last of `points`."""
+    knots = np.asarray(points, np.float32)
+    padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
+    return np.concatenate([_spline(padded, samples), knots[-1:]])
+
+
+def straight(points: Points) -> Outline:
+    """An outline with straight sides and sharp corners."""
+    return np.asarray(points, np.float32)
+
+
+def mirrored(right_side: Points, samples: int = 8) -> Outline:
+    """A smooth outline, symmetric about the vertical axis, from its right side read from top to bottom."""
+    left_side = [(-x, y) for x, y in reversed(right_side) if x > 1e-6]
+    return closed([*right_side, *left_side], samples)
+
+
+def ellipse(
+    x: float, y: float, radius_x: float, radius_y: float, angle: float = 0.0, points: int = 36
+) -> Outline:
+    """An ellipse about (x, y), turned by `angle` radians."""
+    around = np.linspace(0, 2 * np.pi, points, endpoint=False, dtype=np.float32)
+    return placed(np.stack([radius_x * np.cos(around), radius_y * np.sin(around)], axis=1), x, y, angle)
+
+
+def radial(radius: Callable[[Float[np.ndarray, "k"]], Float[np.ndarray, "k"]], points: int = 96) -> Outline:
+    """The outline whose distance from the origin, in the direction of an angle in radians, is `radius(angle)`."""
+    around = np.linspace(0, 2 * np.pi, points, endpoint=False, dtype=np.float32)
+    distance = radius(around)
+    return np.stack([distance * np.cos(around), distance * np.sin(around)], axis=1).astype(np.float32)
+
+
+def limb(points: Points, widths: Sequence[float], samples: int = 6) -> Outline:
+    """A rounded, tapering stroke along the smooth line through `points`; `widths` are its half widths there."""
+    line = opened(points, samples)
+    steps = np.linspace(0, len(widths) - 1, len(line))
+    half = np.interp(steps, np.arange(len(widths)), widths).astype(np.float32)[:, None]
+    along = np.gradient(line, axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    turn = np.linspace(0, np.pi, 7, dtype=np.float32)[1:-1, None]
+    tip = line[-1] + half[-1] * (np.cos(turn) * across[-1] + np.sin(turn) * along[-1])
+    root = line[0] + half[0] * (-np.cos(turn) * across[0] - np.sin(turn) * along[0])
+    return np.concatenate([line + half * across, tip, (line - half * across)[::-1], root]).astype(np.float32)
+
+
+def placed(outline: Outline, x: float, y: float, angle: float = 0.0, scale: float = 1.0) -> Outline:
+    """`outline` scaled, turned by `angle` radians (clockwise on the screen) and moved to (x, y)."""
+    cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+    turned = outline @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
+    return (turned + np.array([x, y], np.float32)).astype(np.float32)
+
+
+def wobbled(outline: Outline, rng: np.random.Generator, amount: float) -> Outline:
+    """`outline` pushed in and out by a few slow waves of height `amount`: nothing that grew is exact."""
+    around = np.arange(len(outline), dtype=np.float32) * (2 * np.pi / len(outline))
+    waves = sum(rng.normal() / k * np.cos(k * around + rng.uniform(0, 2 * np.pi)) for k in (2, 3, 5))
+    centre = outline.mean(axis=0)
+    return (centre + (outline - centre) * (1 + amount * np.asarray(waves))[:, None]).astype(np.float32)
+
+
+def flipped(outline: Outline) -> Outline:
+    """`outline` mirrored left to right."""
+    return outline * np.array([-1, 1], np.float32)

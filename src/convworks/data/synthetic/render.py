@@ -1,0 +1,222 @@
+"""Parts with a height and a surface become a lit picture of an object with its coverage, and that is laid on a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from convworks.data.synthetic.outlines import Outline
+from convworks.data.synthetic.textures import Colour, Field, Pattern, Picture, colour, fractal, plain
+
+FRAME = 1.12  # the unit frame with a margin, for what bends outwards a little
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Light:
+    """One distant light above the picture and the light of the surroundings.
+
+    `azimuth` is where it comes from in radians (0: right, clockwise on the screen), `elevation` its height in radians;
+    `direct` and `ambient` are colours in linear light.
+    """
+
+    azimuth: float
+    elevation: float
+    direct: Colour
+    ambient: Colour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """One surface of an object: outlines (united) without holes, colours, a pattern between them, and its relief.
+
+    `bulge` is the height of its middle and `rounding` the width of its rounded rim, in units; `relief` the height of
+    the pattern (may be negative), `gloss` the strength of its highlight and `grain` the roughness of its skin, in [0, 1].
+    """
+
+    outlines: tuple[Outline, ...]
+    base: Colour
+    accent: Colour
+    pattern: Pattern = field(default_factory=plain)
+    holes: tuple[Outline, ...] = ()
+    bulge: float = 0.15
+    rounding: float = 0.3
+    relief: float = 0.0
+    gloss: float = 0.15
+    grain: float = 0.5
+
+
+def any_light(rng: np.random.Generator) -> Light:
+    """A light from anywhere but straight below or above, warm or cool, with surroundings of the other tint."""
+    warmth = rng.normal(0, 0.10)
+    direct = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * rng.uniform(0.85, 1.15)
+    ambient = np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth], np.float32) * rng.uniform(0.28, 0.45)
+    return Light(
+        azimuth=rng.uniform(0, 2 * np.pi), elevation=rng.uniform(0.55, 1.1), direct=direct, ambient=ambient
+    )
+
+
+def lit(albedo: Picture, height: Field, light: Light, *, turn: float = 0.0, gloss: float = 0.0) -> Picture:
+    """`albedo` under `light`; `height` is in pixels, `turn` how far (radians) the picture will be turned afterwards."""
+    slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+    slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    azimuth = light.azimuth - turn
+    flat, up = np.cos(light.elevation), np.sin(light.elevation)
+    to_x, to_y = float(np.cos(azimuth) * flat), float(np.sin(azimuth) * flat)
+    steepness = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
+    facing = np.maximum((float(up) - to_x * slope_x - to_y * slope_y) * steepness, 0)
+    shaded = albedo * (
+        light.direct * facing[..., None] + light.ambient * (0.55 + 0.45 * steepness)[..., None]
+    )
+    if gloss > 0:
+        half = np.array([to_x, to_y, up + 1], np.float32)
+        half /= np.linalg.norm(half)
+        shine = np.maximum((half[2] - half[0] * slope_x - half[1] * slope_y) * steepness, 0)
+        shine = shine * shine
+        shine = shine * shine
+        shine = shine * shine
+        shine = shine * shine
+        shaded += light.direct * (gloss * shine * shine)[..., None]
+    return shaded
+
+
+def _filled(part: Part, pixels: int) -> np.ndarray:
+    mask = np.zeros((pixels, pixels), np.uint8)
+    scale = pixels / (2 * FRAME)
+    for outlines, value in ((part.outlines, 255), (part.holes, 0)):
+        for outline in outlines:
+            corners = np.round(((outline + FRAME) * scale - 0.5) * 16).astype(np.int32)
+            cv2.fillPoly(mask, [corners], value, lineType=cv2.LINE_AA, shift=4)
+    return mask
+
+
+def _inflated(mask: np.ndarray, part: Part, scale: float) -> Field:
+    """The height (pixels) of a part that is puffed up: steep at its rim, flat or round in its middle."""
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    deepest = float(distance.max())
+    rim = max(1.5, min(deepest, part.rounding * scale))
+    near = 1 - np.minimum(distance / rim, 1)
+    height = np.sqrt(1 - near * near) * (min(part.bulge * scale, 1.2 * rim))
+    return cv2.GaussianBlur(height, (0, 0), max(0.7, 0.22 * rim))
+
+
+def rendered(
+    parts: tuple[Part, ...],
+    pixels: int,
+    light: Light,
+    rng: np.random.Generator,
+    *,
+    turn: float = 0.0,
+    mirror: bool = False,
+) -> Float[np.ndarray, "s s 4"]:
+    """A square picture of an object, `pixels` wide for the unit frame: linear colour times coverage, and coverage.
+
+    `turn` is how far (radians) it will be turned afterwards; `parts` are painted in their order, each with a soft
+    shadow on those below it. `mirror` swaps left and right.
+    """
+    scale = pixels / (2 * FRAME)
+    canvas = np.zeros((pixels, pixels, 3), np.float32)
+    coverage = np.zeros((pixels, pixels), np.float32)
+    coarse = fractal(rng, (pixels, pixels), 0.5 * scale, octaves=4, roughness=0.6)
+    grain = fractal(rng, (pixels, pixels), max(2.0, 0.09 * scale), octaves=3, roughness=0.8) - 0.5
+    axis = ((np.arange(pixels, dtype=np.float32) + 0.5) / scale - FRAME).astype(np.float32)
+    for part in parts:
+        mask = _filled(part, pixels)
+        if mirror:
+            mask = np.ascontiguousarray(mask[:, ::-1])
+        left, top, width, height = cv2.boundingRect(mask)
+        if not width:
+            continue
+        margin = max(2, int(0.08 * scale))
+        rows = slice(max(0, top - margin), min(pixels, top + height + margin))
+        columns = slice(max(0, left - margin), min(pixels, left + width + margin))
+        alpha = mask[rows, columns].astype(np.float32) * (1 / 255)
+        surface = _inflated(mask[rows, columns], part, scale)
+        x, y = np.meshgrid((-axis if mirror else axis)[columns], axis[rows])
+        weight = part.pattern(x, y, coarse[rows, columns])[..., None]
+        shade = (1 + (0.25 + 0.6 * part.grain) * grain[rows, columns])[..., None]
+        albedo = (part.base * (1 - weight) + part.accent * weight) * shade
+        surface += (part.relief * scale) * weight[..., 0] + (0.03 * scale * part.grain) * grain[rows, columns]
+        painted = lit(albedo, surface, light, turn=turn, gloss=part.gloss)
+        below = canvas[rows, columns]
+        occluded = 1 - 0.55 * cv2.GaussianBlur(alpha, (0, 0), max(0.8, 0.035 * scale))
+        alpha_3 = alpha[..., None]
+        canvas[rows, columns] = below * occluded[..., None] * (1 - alpha_3) + painted * alpha_3
+        coverage[rows, columns] = np.maximum(coverage[rows, columns], alpha)
+    return np.dstack([canvas, coverage])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Laid:
+    """An object as it lies in a scene: `picture` (h, w, 4) covers the rectangle whose upper left is (`left`, `top`)."""
+
+    picture: Float[np.ndarray, "h w 4"]
+    left: int
+    top: int
+
+
+def turned(
+    picture: Float[np.ndarray, "s s 4"],
+    *,
+    centre: tuple[float, float],
+    scale: float,
+    angle: float,
+    squeeze: float,
+    size: tuple[int, int],
+) -> Laid | None:
+    """`picture` laid down at `centre` (x, y in pixels), `scale` pixels a unit; None where it misses the image.
+
+    `angle` is in radians, `squeeze` in (0, 1] shortens it along y before it is turned, `size` is (width, height).
+    """
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    move = np.array([[cosine, -sine * squeeze], [sine, cosine * squeeze]], np.float32) * scale
+    reach_x, reach_y = np.abs(move).sum(axis=1) * FRAME
+    left, right = max(0, int(centre[0] - reach_x)), min(size[0], int(centre[0] + reach_x) + 1)
+    top, bottom = max(0, int(centre[1] - reach_y)), min(size[1], int(centre[1] + reach_y) + 1)
+    if right <= left or bottom <= top:
+        return None
+    pixels = picture.shape[0]
+    unit = pixels / (2 * FRAME)
+    linear = move / unit
+    middle = np.array([(pixels - 1) / 2, (pixels - 1) / 2], np.float32)
+    offset = np.array([centre[0] - left - 0.5, centre[1] - top - 0.5], np.float32) - linear @ middle
+    matrix = np.concatenate([linear, offset[:, None]], axis=1)
+    laid = cv2.warpAffine(picture, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    return Laid(picture=laid, left=left, top=top)
+
+
+def lay(canvas: Picture, laid: Laid, light: Light, *, height: float, depth: float) -> Field:
+    """Paint an object and its shadow onto `canvas` in place; returns its coverage over the whole image, in [0, 1].
+
+    `height` (pixels) is how high it stands above the ground, `depth` in [0, 1] how dark its shadow is.
+    """
+    coverage = np.zeros(canvas.shape[:2], np.float32)
+    rows = slice(laid.top, laid.top + laid.picture.shape[0])
+    columns = slice(laid.left, laid.left + laid.picture.shape[1])
+    coverage[rows, columns] = laid.picture[..., 3]
+    if depth > 0:
+        reach = height / max(0.35, float(np.tan(light.elevation)))
+        shift = (-reach * float(np.cos(light.azimuth)), -reach * float(np.sin(light.azimuth)))
+        _darken(canvas, coverage, shift, max(0.8, 0.45 * height), depth)
+    alpha = laid.picture[..., 3:]
+    canvas[rows, columns] = canvas[rows, columns] * (1 - alpha) + laid.picture[..., :3]
+    return coverage
+
+
+def _darken(
+    canvas: Picture, coverage: Field, shift: tuple[float, float], softness: float, depth: float
+) -> None:
+    height, width = coverage.shape
+    moved = cv2.warpAffine(
+        coverage, np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32), (width, height)
+    )
+    shadow = cv2.GaussianBlur(moved, (0, 0), softness)
+    close = cv2.GaussianBlur(coverage, (0, 0), max(0.8, 0.35 * softness))
+    canvas *= (1 - depth * np.maximum(shadow, 0.6 * close))[..., None]
+
+
+def neutral(value: float) -> Colour:
+    """A grey, as a screen shows it, in linear light."""
+    return colour(0.0, 0.0, value)

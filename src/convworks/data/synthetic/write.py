@@ -1,0 +1,143 @@
+"""A synthetic set as ordinary files: pictures, and the annotations that people's own data would have."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+
+from convworks.data.record import Task
+from convworks.data.synthetic.annotations import Thing, box_table, class_list, coco, runs
+from convworks.data.synthetic.plan import Layout, Plan, Style, claim, class_names, mark, put
+from convworks.data.synthetic.scene import scene
+from convworks.data.synthetic.shapes import flat_scene
+from convworks.errors import DataError
+from convworks.samples import Sample
+
+CHUNK = 50
+JPEG_QUALITY = 92
+SIDES = (32, 4096)
+
+
+def write(
+    directory: Path,
+    *,
+    task: Task,
+    count: int,
+    classes: int | Sequence[str],
+    size: tuple[int, int],
+    seed: int,
+    style: Style,
+    layout: Layout = "split",
+    void: bool = False,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write `count` pictures of `size` (width, height) and their annotations into `directory`, and return it.
+
+    classification: `train/` and `val/` with a folder a class (with `layout` "flat", the classes alone);
+    localization: `images/` and `boxes.csv`; detection: `images/`, `train.json` and `val.json` (COCO);
+    segmentation: `train/` and `val/` with `images/` and `masks/`, and `classes.txt` (with `void`, 255 on unsure
+    borders). Image i depends on (seed, i) and the settings, never on `count` or `workers`: a larger count makes the
+    same set longer, and what an interrupted call has written is kept by the next. `progress` is told (done, of).
+
+    Raises DataError for impossible settings and for a folder that holds anything else.
+    """
+    _check(count, size, seed)
+    plan = Plan(
+        task=task,
+        classes=class_names(style, classes),
+        size=size,
+        seed=seed,
+        style=style,
+        layout=layout,
+        void=void,
+    )
+    claim(directory, plan, count)
+    chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    things: list[list[Thing]] = []
+    draw = partial(_draw, directory, plan)
+    if workers > 1 and len(chunks) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
+            for drawn in pool.map(draw, chunks):
+                things.extend(drawn)
+                _tell(progress, len(things), count)
+    else:
+        for chunk in chunks:
+            things.extend(draw(chunk))
+            _tell(progress, len(things), count)
+    _annotate(directory, plan, things)
+    mark(directory, plan, count, complete=True)
+    return directory
+
+
+def _check(count: int, size: tuple[int, int], seed: int) -> None:
+    low, high = SIDES
+    if not all(low <= side <= high for side in size):
+        raise DataError(f"size {size[0]}x{size[1]}", expected=f"sides of {low} to {high} pixels")
+    if not 1 <= count <= 1_000_000:
+        raise DataError(f"count {count}", expected="1 to 1,000,000 images")
+    if seed < 0:
+        raise DataError(f"seed {seed}", expected="a whole number from 0 on")
+
+
+def _tell(progress: Callable[[int, int], None] | None, done: int, of: int) -> None:
+    if progress is not None:
+        progress(done, of)
+
+
+def drawn(plan: Plan, index: int) -> Sample:
+    """Image `index` of a set, with its truth."""
+    draw = scene if plan.style == "scenes" else flat_scene
+    return draw(plan.seed, index, task=plan.task, classes=plan.classes, size=plan.size, void=plan.void)
+
+
+def _draw(directory: Path, plan: Plan, indices: range) -> list[list[Thing]]:
+    """Draw and write those of `indices` that are missing; returns what their annotations need."""
+    return [_draw_one(directory, plan, index) for index in indices]
+
+
+def _draw_one(directory: Path, plan: Plan, index: int) -> list[Thing]:
+    path = directory / plan.image(index)
+    if plan.task == "classification" and path.exists():
+        return []
+    shown = drawn(plan, index)
+    if not path.exists():
+        put(path, _encoded(path.suffix, shown))
+    if plan.task == "segmentation" and not (directory / plan.mask(index)).exists():
+        put(directory / plan.mask(index), cv2.imencode(".png", shown.class_map)[1].tobytes())
+    if plan.task not in ("localization", "detection"):
+        return []
+    return [
+        {
+            "label": int(label),
+            "box": [int(edge) for edge in box],
+            "area": int(mask.sum()),
+            "runs": runs(mask) if plan.task == "detection" else [],
+        }
+        for label, box, mask in zip(shown.labels, shown.boxes, shown.masks, strict=True)
+    ]
+
+
+def _encoded(suffix: str, shown: Sample) -> bytes:
+    bgr = cv2.cvtColor(shown.image, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+    return cv2.imencode(suffix, bgr, options)[1].tobytes()
+
+
+def _annotate(directory: Path, plan: Plan, things: Sequence[Sequence[Thing]]) -> None:
+    match plan.task:
+        case "classification":
+            pass
+        case "localization":
+            put(directory / "boxes.csv", box_table(plan, things).encode("utf-8"))
+        case "detection":
+            put(directory / "train.json", coco(plan, things, "train").encode("utf-8"))
+            put(directory / "val.json", coco(plan, things, "val").encode("utf-8"))
+        case "segmentation":
+            put(directory / "classes.txt", class_list(plan).encode("utf-8"))
