@@ -57,8 +57,8 @@ class Sample:
     label: int = -1
     boxes: Float[np.ndarray, "n 4"] = field(default_factory=_no_boxes)
     labels: Int[np.ndarray, "n"] = field(default_factory=_no_labels)
-    masks: Bool[np.ndarray, "m h w"] = field(default_factory=_no_masks)
-    class_map: UInt8[np.ndarray, "h w"] = field(default_factory=_no_map)
+    masks: Bool[np.ndarray, "m _ _"] = field(default_factory=_no_masks)
+    class_map: UInt8[np.ndarray, "_ _"] = field(default_factory=_no_map)
     points: Float[np.ndarray, "p k 2"] = field(default_factory=_no_points)
 
 
