@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convworks.errors import RecipeError, unknown
 
@@ -37,14 +36,17 @@ def names() -> list[str]:
 def create(name: str, weights: str | Path = "default", *, channels: int = 3) -> Backbone:
     """The net `name` with its weights, in evaluation mode.
 
-    `name` is one of `names()`, `timm/NAME`, the name that another package adds under the entry points
-    "convworks.backbones", or the folder of an earlier run. `weights` is "default" (the published ones where the net
-    has some), "none" (random), "hub", or the path of a safetensors or state-dict file or of a run folder. `channels`
-    of the input other than 3 are given the first filters that fit them, summed or repeated.
+    `name` is one of `names()`, `timm/NAME`, a name that another package adds under the entry points
+    "convworks.backbones", or the folder of an earlier run. `weights` is "default" (the published ones, where
+    the net has some), "none" (random), "hub", or the path of a safetensors or state-dict file or of a run
+    folder. `channels` are those of the input; where there are not three, the first filters are changed to
+    read them.
 
-    Raises RecipeError for a name that does not exist, WeightsError for weights that cannot be had or do not fit.
+    Raises RecipeError for a name that does not exist, WeightsError for weights that cannot be had or do not
+    fit.
     """
-    from convworks.backbones import runs, weights as loading
+    from convworks.backbones import runs
+    from convworks.backbones import weights as loading
 
     if runs.is_run(Path(name)):
         name, weights = runs.net_of(Path(name)), Path(name) if str(weights) == "default" else weights
@@ -63,14 +65,22 @@ def _build(name: str) -> Backbone:
     if name in NETS:
         module, _, function = NETS[name].partition(":")
         return getattr(import_module(module), function)()
-    return _added(name)()
+    return _added(name)
 
 
-def _added(name: str) -> Callable[[], Any]:
-    """What another package adds under `name`; raises RecipeError where none does."""
+def _added(name: str) -> Backbone:
+    """The net that another package adds under `name`; raises RecipeError where none does."""
+    from convworks.backbones.contract import Backbone
+
     points = {point.name: point for point in metadata.entry_points(group=GROUP)}
     if name in points:
-        return points[name].load()
+        backbone = points[name].load()()
+        if not isinstance(backbone, Backbone):
+            raise RecipeError(
+                f'The entry point "{name}" ({points[name].value}) gives a {type(backbone).__name__}.',
+                expected="a convworks.backbones.contract.Backbone",
+            )
+        return backbone
     if _is_timm(name):
         raise RecipeError(f'There is no backbone "{name}" of ours.', fix=f'timm has it: "timm/{name}"')
     raise unknown("backbone", name, [*NETS, *points])

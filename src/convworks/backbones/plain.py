@@ -1,6 +1,6 @@
-"""VGG-style nets: rows of 3x3 convolutions, halved by a max pooling between them (Simonyan & Zisserman, 1409.1556).
+"""VGG-style nets: rows of 3x3 convolutions with a max pooling between them (Simonyan & Zisserman, 1409.1556).
 
-Batch norm after each convolution is ours: it makes them learn from scratch without the paper's staged training.
+Batch norm after each convolution is ours: it makes them learn from scratch without the paper's staged start.
 A stage's maps are floor(size / stride) high and wide.
 """
 
@@ -17,12 +17,12 @@ from convworks.layers.conv_norm import ConvNorm
 
 
 def vgg_small() -> Backbone:
-    """For images of 32 to 96 pixels: two 3x3 convolutions at each of strides 1, 2, 4 and 8; 4.7 M parameters."""
+    """For images of 32 to 96 pixels: two convolutions at each of strides 1, 2, 4 and 8; 4.7 M parameters."""
     return _vgg("vgg-small", ((2, 64), (2, 128), (2, 256), (2, 512)), size=32)
 
 
 def vgg16() -> Backbone:
-    """The thirteen convolutions of VGG-16 (configuration D) and its last pooling, without the fully connected layers.
+    """The convolutions and poolings of VGG-16 (configuration D), without its fully connected layers.
 
     A cell of the last stage sees 212 pixels.
     """

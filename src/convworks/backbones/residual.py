@@ -1,4 +1,4 @@
-"""A small residual net for small images (He et al. 2015, 1512.03385, section 4.2): a block learns what to add.
+"""A small residual net (He et al. 2015, 1512.03385, section 4.2): a block learns what to add to its input.
 
 A stage's maps are ceil(size / stride) high and wide.
 """
@@ -36,14 +36,12 @@ class ResidualBlock(nn.Module):
 
 
 def residual_small() -> Backbone:
-    """For images of 32 to 96 pixels: a 3x3 stem and eight blocks at strides 1, 2, 4 and 8; 2.8 M parameters."""
+    """For images of 32 to 96 pixels: a stem and eight blocks at strides 1, 2, 4 and 8; 2.8 M parameters."""
     row = Row()
     inputs = STAGES[0][0]
     row.add("stem", ConvNorm(3, inputs, 3), inputs, [(3, 1)])
     for number, (channels, stride) in enumerate(STAGES, start=1):
-        blocks = nn.Sequential(
-            ResidualBlock(inputs, channels, stride), ResidualBlock(channels, channels, 1)
-        )
+        blocks = nn.Sequential(ResidualBlock(inputs, channels, stride), ResidualBlock(channels, channels, 1))
         row.add(f"blocks{number}", blocks, channels, [(3, stride), (3, 1), (3, 1), (3, 1)])
         inputs = channels
     return row.finish("residual-small")

@@ -1,7 +1,4 @@
-"""How a row of stages is described while it is put together: channels, stride and receptive field.
-
-The receptive field grows by (K - 1) times the jump of each layer, and the jump is multiplied by each stride.
-"""
+"""How a row of stages is described while it is put together: channels, stride and receptive field."""
 
 from __future__ import annotations
 
@@ -9,11 +6,12 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from convworks.arithmetic.field import Field, slid
 from convworks.backbones.contract import Backbone, Card, Expects, Stage
 
 RANDOM = Card(name="random", source="drawn from the seed", licence="none needed")
 
-# Nets of our own learn from scratch, and expect what ImageNet's pictures have on average.
+# Nets of our own learn from scratch, on pictures brought to the mean and deviation that ImageNet's have.
 NATURAL = Expects(mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225), size=32)
 
 
@@ -26,15 +24,15 @@ class Row:
     def __init__(self) -> None:
         self.stages: list[nn.Module] = []
         self.info: list[Stage] = []
-        self._field, self._jump = 1, 1
+        self._field = Field()
 
     def add(self, name: str, stage: nn.Module, channels: int, layers: Sequence[tuple[int, int]]) -> None:
         """Append `stage`, which gives `channels` and goes through `layers`."""
         for kernel, stride in layers:
-            self._field += (kernel - 1) * self._jump
-            self._jump *= stride
+            self._field = slid(self._field, kernel, stride, 0)
+        stride, field = int(self._field.jump), self._field.pixels
         self.stages.append(stage)
-        self.info.append(Stage(name=name, channels=channels, stride=self._jump, field=self._field))
+        self.info.append(Stage(name=name, channels=channels, stride=stride, field=field))
 
     def finish(self, name: str, expects: Expects = NATURAL) -> Backbone:
         """The row as a backbone with random weights."""

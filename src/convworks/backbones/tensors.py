@@ -1,11 +1,13 @@
-"""Tensors from a file that someone else wrote: safetensors, or a PyTorch state dict read without running anything.
+"""Tensors from a file that someone else wrote: safetensors, or a PyTorch state dict read without running it.
 
-Pickle can name any code. Here it is read with `weights_only`, which refuses all but plain containers and tensors, and
-what comes out is kept only where it is a tensor; there is no way round for a file that needs more.
+A pickle can name any code. Here it is read with `weights_only`, which refuses all but plain containers and
+tensors, and what comes out is kept only where it is a tensor; there is no way round for a file that needs
+more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import zipfile
@@ -25,10 +27,11 @@ LARGEST = 16 * 2**30
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "module", "params")
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors in a .safetensors, .pt, .pth, .bin or .ckpt file, on the CPU, by name.
+def read(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors in a .safetensors, .pt, .pth, .bin or .ckpt file, by name, and the sha256 of the file.
 
-    Raises WeightsError where there is no such file, it is of another kind, too large, damaged, or not only tensors.
+    Raises WeightsError for no such file, another kind, one too large or damaged, or one with more than
+    tensors.
     """
     try:
         size = path.stat().st_size
@@ -37,10 +40,11 @@ def read(path: Path) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"The weights {path} cannot be read: {error.strerror}.") from error
+    digest = hashlib.sha256(content).hexdigest()
     if path.suffix.lower() == ".safetensors":
-        return parsed(content, str(path))
+        return parsed(content, str(path)), digest
     if path.suffix.lower() in SUFFIXES:
-        return unpickled(content, str(path))
+        return unpickled(content, str(path)), digest
     raise WeightsError(
         f"{path} is no file of weights that can be read.", expected=f"one that ends in {', '.join(SUFFIXES)}"
     )
@@ -73,7 +77,7 @@ def unpickled(content: bytes, where: str) -> dict[str, Tensor]:
 
 
 def _refuse_packed(content: bytes, where: str) -> None:
-    """Raises WeightsError for a zip whose entries unpack to more than the file has: PyTorch stores them plain."""
+    """Raises WeightsError for a zip that unpacks to more than it has: PyTorch stores its entries plain."""
     if not content.startswith(b"PK"):
         return
     try:

@@ -1,8 +1,9 @@
 """Every timm ConvNet that gives feature maps, as a row of stages under the contract.
 
-A net is run once on a small picture to see which modules it calls. Where they form a chain, the chain is cut into
-stages, and the stages together give what timm's own `forward_features` gives, bit for bit; that is checked. A net that
-is no chain is one stage. Where a map's size is not a whole share of the picture's, timm's nets round either way.
+A net is run once on a small picture to see which modules it calls. Where they form a chain, the chain is cut
+into stages, and the stages together give what timm's own `forward_features` gives, bit for bit; that is
+checked. A net that is no chain is one stage. Where a map's size is not a whole share of the picture's, timm's
+nets round either way.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def build(name: str) -> Backbone:
     parts = _cut(net, trial)
     if parts is None:
         _drop_unused(net, trial)
-        last = Stage(name="whole", channels=trial.result.shape[1], stride=_stride(trial.picture, trial.result))
+        last = Stage(
+            name="whole", channels=trial.result.shape[1], stride=_stride(trial.picture, trial.result)
+        )
         stages, info = [Whole(net)], [last]
     else:
         stages = [_stage(group) for group in parts]
@@ -77,7 +80,7 @@ def their_key(key: str) -> str:
 
 
 def _made(name: str) -> Any:
-    """timm's net without classifier and final pooling, in evaluation mode, its parameters fixed for the trial."""
+    """timm's net without classifier and last pooling, in evaluation mode, fixed for the trial."""
     if not timm.is_model(name):
         raise unknown("net in timm", name, timm.list_models())
     options: list[dict[str, Any]] = [{"num_classes": 0, "global_pool": ""}, {"num_classes": 0}]
@@ -105,7 +108,7 @@ def _tried(name: str, net: Any) -> Trial:
         picture.requires_grad_(True)
         try:
             calls, result = calls_of(net, net.forward_features, picture)
-        except (AssertionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # each net refuses a picture in its own way
             failure = error
             continue
         if not isinstance(result, Tensor) or result.ndim != 4 or _is_channels_last(picture, result):
@@ -115,7 +118,7 @@ def _tried(name: str, net: Any) -> Trial:
 
 
 def _is_channels_last(picture: Tensor, result: Tensor) -> bool:
-    """Whether the map is (n, height, width, channels): its last two sides do not stand to each other as they should."""
+    """Whether the map is (n, height, width, channels): its last two sides are not in the picture's ratio."""
     height, width = result.shape[2:]
     ratio = picture.shape[3] / picture.shape[2]
     return abs(width - ratio * height) > ratio + 1
@@ -147,7 +150,7 @@ def _described(group: list[Call], picture: Tensor) -> Stage:
 
 
 def _stride(picture: Tensor, result: Tensor) -> int:
-    """Pixels of the picture between two cells: exact where its sides differ, else the nearest power of two."""
+    """Pixels between two cells: exact where the picture's sides differ, else the nearest power of two."""
     (height, width), (rows, columns) = picture.shape[2:], result.shape[2:]
     if width > height and columns > rows:
         return round((width - height) / (columns - rows))
@@ -155,7 +158,7 @@ def _stride(picture: Tensor, result: Tensor) -> int:
 
 
 def _drop_unused(net: nn.Module, trial: Trial) -> None:
-    """Take out the parts that the features do not need, which would otherwise be saved and counted with them."""
+    """Take out the parts that the features do not need: they would be saved and counted with the rest."""
     used = {call.name.split(".")[0] for call in trial.calls}
     for name, part in list(net.named_children()):
         if name not in used and next(part.parameters(), None) is not None:
