@@ -25,6 +25,7 @@ from convworks.arithmetic.spec import (
     Linear,
     Mlpconv,
     NoisyReLU,
+    Plain,
     Pointwise,
     Pool,
     ReLU,
@@ -135,7 +136,7 @@ class Kept:
     extra: int = 0
 
 
-def kept(layer: Layer, volume: Volume) -> Kept:
+def kept(layer: Plain, volume: Volume) -> Kept:
     """What PyTorch keeps for one image of a plain layer; padding that needs a copy is not counted."""
     match layer:
         case Conv() | DepthwiseConv() | TransposedConv() | Pointwise() | Linear() | BatchNorm() | LeakyReLU():
@@ -156,7 +157,7 @@ def kept(layer: Layer, volume: Volume) -> Kept:
         case Mlpconv():
             map_size = fit(layer, volume).output.height * fit(layer, volume).output.width
             return Kept(input=True, output=True, extra=BYTES * map_size * sum(layer.widths[:-1]))
-        case GlobalPool() | Flatten() | Upsample() | Residual() | Concat():
+        case GlobalPool() | Flatten() | Upsample():
             return Kept()
         case _:
             assert_never(layer)

@@ -27,6 +27,7 @@ from convworks.arithmetic.spec import (
     Mlpconv,
     NoisyReLU,
     Pair,
+    Plain,
     Pointwise,
     Pool,
     ReLU,
@@ -66,6 +67,9 @@ class Field:
 
 Fields: TypeAlias = tuple[Field, Field]
 """The vertical and the horizontal field."""
+
+Units: TypeAlias = tuple[set[int], set[int]]
+"""Rows and columns."""
 
 PIXEL: Fields = (Field(), Field())
 
@@ -218,29 +222,36 @@ def seen(layers: tuple[Layer, ...], volume: Volume, unit: Pair) -> tuple[list[in
     >>> seen(parse("conv3-8 p1 pool2"), Volume(height=7, width=7, channels=1), (0, 2))
     ([0, 1, 2], [3, 4, 5, 6])
     """
-    rows, columns = _read(layers, volume, 0, {unit[0]}), _read(layers, volume, 1, {unit[1]})
+    rows, columns = _read(layers, volume, ({unit[0]}, {unit[1]}))
     return sorted(rows), sorted(columns)
 
 
-def _read(layers: tuple[Layer, ...], volume: Volume, axis: int, units: set[int]) -> set[int]:
-    """The positions of the first input that units after the last layer depend on, along one axis."""
+def _read(layers: tuple[Layer, ...], volume: Volume, units: Units) -> Units:
+    """The rows and columns of the first input that units after the last layer depend on."""
     inputs: list[Volume] = []
     for layer in layers:
         inputs.append(volume)
         volume = fit(layer, volume).output
     for layer, before in zip(reversed(layers), reversed(inputs), strict=True):
-        units = _read_by(layer, before, axis, units)
+        if isinstance(layer, Residual | Concat):
+            branches = layer.branches if isinstance(layer, Concat) else (layer.body, layer.shortcut)
+            found = [_read(branch, before, units) for branch in branches]
+            units = set().union(*(rows for rows, _ in found)), set().union(*(columns for _, columns in found))
+        else:
+            units = _read_by(layer, before, 0, units[0]), _read_by(layer, before, 1, units[1])
+        if not (units[0] and units[1]):
+            return set(), set()
     return units
 
 
-def _read_by(layer: Layer, volume: Volume, axis: int, units: set[int]) -> set[int]:
+def _read_by(layer: Plain, volume: Volume, axis: int, units: set[int]) -> set[int]:
     size = (volume.height, volume.width)[axis]
     match layer:
         case Conv() | DepthwiseConv() | Mlpconv() | Pool():
             window = windows(layer, volume)[axis]
             return {pixel for unit in units for pixel in taps(window, unit, size)}
         case GlobalPool() | Linear() | Flatten():
-            return set(range(size)) if units else set()
+            return set(range(size))
         case AdaptivePool():
             outputs = layer.size[axis]
             return {
@@ -262,10 +273,6 @@ def _read_by(layer: Layer, volume: Volume, axis: int, units: set[int]) -> set[in
             return {pixel for unit in units for pixel in _sources(unit, layer, axis, size)}
         case Pointwise() | ReLU() | LeakyReLU() | NoisyReLU() | Tanh() | Sigmoid() | Dropout() | BatchNorm():
             return units
-        case Residual():
-            return _read(layer.body, volume, axis, units) | _read(layer.shortcut, volume, axis, units)
-        case Concat():
-            return set[int]().union(*(_read(branch, volume, axis, units) for branch in layer.branches))
         case _:
             assert_never(layer)
 

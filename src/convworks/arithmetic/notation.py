@@ -3,7 +3,7 @@
 conv5-16            16 filters, 5 high and 5 wide; conv3x5-16 is 3 high and 5 wide
 conv3-8 s2 p1       stride 2, padding 1; also d (dilation), g (groups), nobias, same, tfsame
 p0+1  p1x2          padding before and after; vertical x horizontal
-pool2  avgpool3 s2  max and average pooling; the stride is the filter's size unless it is written; l2pool, ceil
+pool2  avgpool3 s2  max and average pooling, also l2pool; stride as size unless it is given
 res(A | B)          A plus B; res(A) adds the input itself
 cat(A | B | C)      A, B and C side by side, along the channels
 3*(A)               A three times

@@ -84,7 +84,8 @@ def fit(layer: Layer, volume: Volume) -> Fit:
             _spatial(volume)
             vertical, horizontal = windows(layer, volume)
             if isinstance(layer, Pool):
-                _half(vertical, horizontal)
+                _half(layer, vertical)
+                _half(layer, horizontal)
             channels = _channels(layer, volume.channels)
             slides = slide(volume.height, vertical), slide(volume.width, horizontal)
             output = Volume(height=slides[0].output, width=slides[1].output, channels=channels)
@@ -168,15 +169,14 @@ def _spatial(volume: Volume) -> None:
         )
 
 
-def _half(vertical: Window, horizontal: Window) -> None:
-    """Refuse a pool whose padding is more than half its window: a window would see padding only."""
-    for window in (vertical, horizontal):
-        if max(window.before, window.after) > window.reach // 2:
-            raise NetError(
-                f"a pool {window.reach} long with padding {max(window.before, window.after)}: "
-                "some window would see padding only",
-                expected=f"padding of at most {window.reach // 2}, half the window",
-            )
+def _half(layer: Pool, window: Window) -> None:
+    """Refuse, as PyTorch does, a pool whose padding is more than half its window."""
+    most = max(window.before, window.after)
+    if most > window.kernel // 2 and not isinstance(layer.padding, str):
+        raise NetError(
+            f"a pool {window.kernel} long with padding {most}: some window could see padding only",
+            expected=f"padding of at most {window.kernel // 2}, half the window",
+        )
 
 
 def _channels(layer: Slider, channels: int) -> int:

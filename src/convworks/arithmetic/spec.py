@@ -301,7 +301,7 @@ class Concat(Checked):
             raise NetError("Concat: no branches.", expected="at least one")
 
 
-Layer: TypeAlias = (
+Plain: TypeAlias = (
     Conv
     | DepthwiseConv
     | TransposedConv
@@ -320,9 +320,9 @@ Layer: TypeAlias = (
     | Dropout
     | BatchNorm
     | Upsample
-    | Residual
-    | Concat
 )
+Join: TypeAlias = Residual | Concat
+Layer: TypeAlias = Plain | Join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

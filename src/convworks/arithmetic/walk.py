@@ -9,7 +9,7 @@ from typing import NoReturn
 from convworks.arithmetic.cost import BYTES, kept, multiply_adds, parameters
 from convworks.arithmetic.field import PIXEL, Fields, through, union
 from convworks.arithmetic.shape import Fit, Grade, fit, joined_stack, joined_sum
-from convworks.arithmetic.spec import Concat, Flatten, Layer, Net, Residual, Volume
+from convworks.arithmetic.spec import Concat, Flatten, Join, Layer, Net, Plain, Residual, Volume
 from convworks.errors import NetError
 
 
@@ -105,7 +105,7 @@ class _Walker:
                 point = self.step(layer, point, place, held)
         return point
 
-    def step(self, layer: Layer, point: _Point, place: str, held: frozenset[int]) -> _Point:
+    def step(self, layer: Plain, point: _Point, place: str, held: frozenset[int]) -> _Point:
         """One plain layer."""
         volume = point.volume
         try:
@@ -132,7 +132,7 @@ class _Walker:
         self.wrote.append(None if tensor == point.tensor else tensor)
         return _Point(volume=found.output, fields=fields, tensor=tensor)
 
-    def join(self, layer: Residual | Concat, point: _Point, place: str, held: frozenset[int]) -> _Point:
+    def join(self, layer: Join, point: _Point, place: str, held: frozenset[int]) -> _Point:
         """The branches one after the other, then what joins them."""
         branches = layer.branches if isinstance(layer, Concat) else (layer.body, layer.shortcut)
         ends: list[_Point] = []

@@ -111,7 +111,7 @@ def slide(size: int, window: Window) -> Slide:
     """
     reach, stride, before = window.reach, window.stride, window.before
     room = size + before + window.after
-    if room < reach:
+    if room <= reach - (stride if window.ceil else 1):
         raise NetError(f"a filter {reach} long does not fit into {described_room(size, window)}")
     steps, remainder = divmod(room - reach, stride)
     output = steps + 1
