@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convworks.geometry import outlines
 
+SQUARE = [(0.0, 0.0), (6.0, 0.0), (6.0, 6.0), (0.0, 6.0)]
+
 
 def test_the_area_of_a_triangle_whichever_way_round():
-    triangle = np.array([[[0.0, 0], [4, 0], [0, 3]]])
-    assert outlines.area(triangle) == outlines.area(triangle[:, ::-1]) == 6
+    triangle = [(0.0, 0.0), (4.0, 0.0), (0.0, 3.0)]
+    assert outlines.area(triangle) == outlines.area(triangle[::-1]) == 6
 
 
 def test_the_hull_holds_all_points_and_touches_each_side():
@@ -17,46 +21,28 @@ def test_the_hull_holds_all_points_and_touches_each_side():
     assert (outlines.hull(outlines.corners(found)) == found).all()
 
 
-def turned_frame(angle, middle, half):
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return middle + (np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half) @ turn.T
+edge = st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(-4, 4))
 
 
-def test_what_a_frame_shares_with_boxes_agrees_with_counting_fine_pixels():
-    generator = np.random.default_rng(0)
-    step = 0.05
-    grid = np.stack(np.meshgrid(np.arange(-4, 14, step), np.arange(-4, 14, step)), axis=-1) + step / 2
-    for _ in range(20):
-        frame = turned_frame(
-            generator.uniform(0, 6.3), generator.uniform(2, 8, 2), generator.uniform(1, 5, 2)
-        )
-        frame = frame[::-1] if generator.random() < 0.5 else frame
-        low = generator.uniform(0, 6, (3, 2))
-        boxes = np.concatenate([low, low + generator.uniform(0.5, 5, (3, 2))], axis=1)
-        shapes, found = outlines.shared(frame, boxes)
-        edges = np.roll(frame, -1, axis=0) - frame
-        offsets = grid[..., None, :] - frame
-        sides = edges[:, 0] * offsets[..., 1] - edges[:, 1] * offsets[..., 0]
-        in_frame = (sides >= 0).all(axis=-1) | (sides <= 0).all(axis=-1)
-        for box, shape, some in zip(boxes, shapes, found, strict=True):
-            both = in_frame & (grid > box[:2]).all(axis=-1) & (grid < box[2:]).all(axis=-1)
-            assert both.sum() * step**2 == pytest.approx(
-                outlines.area(shape[None])[0] if some else 0, abs=step * 12
-            )
-            if both.sum() > 50:
-                seen = grid[both]
-                assert outlines.hull(shape) == pytest.approx(
-                    np.concatenate([seen.min(axis=0), seen.max(axis=0)]), abs=4 * step
-                )
+@given(st.lists(edge, min_size=1, max_size=4))
+def test_a_cut_outline_covers_what_fine_points_on_the_right_side_of_every_edge_cover(edges):
+    left = outlines.cut(SQUARE, edges)
+    steps = np.arange(0.025, 6, 0.05)
+    x, y = np.meshgrid(steps, steps)
+    inside = np.ones_like(x, bool)
+    for a, b, c in edges:
+        inside &= a * x + b * y + c >= 0
+    assert outlines.area(left) == pytest.approx(inside.mean() * 36, abs=0.05 * 12 * len(edges))
+    if inside.mean() > 0.01:
+        box = outlines.hull(np.array(left))
+        assert box[0] <= x[inside].min() <= x[inside].max() <= box[2]
+        assert box[1] <= y[inside].min() <= y[inside].max() <= box[3]
 
 
-def test_a_frame_and_a_box_apart_share_nothing():
-    _, found = outlines.shared(turned_frame(0.3, [0, 0], 1), np.array([[5.0, 5, 6, 6], [-1, -1, 1, 1]]))
-    assert found.tolist() == [False, True]
+def test_edges_that_leave_nothing_give_an_empty_outline():
+    assert outlines.cut(SQUARE, [(1.0, 0.0, -7.0), (0.0, 1.0, 0.0)]) == []
+    assert outlines.area([]) == 0
 
 
-def test_a_box_around_the_whole_frame_shares_the_frame():
-    frame = turned_frame(0.4, [5, 5], 2)
-    shape, _ = outlines.shared(frame, np.array([[-50.0, -50, 50, 50]]))
-    assert outlines.area(shape)[0] == pytest.approx(16)
-    assert outlines.hull(shape)[0] == pytest.approx(outlines.hull(frame))
+def test_edges_that_take_nothing_leave_the_outline():
+    assert outlines.cut(SQUARE, [(1.0, 0.0, 1.0)]) == SQUARE

@@ -96,21 +96,26 @@ class Move:
             share = np.divide(rest, whole, out=np.zeros_like(rest), where=whole > 0)
             return np.where(share[:, None] > 0, inside, 0).astype(boxes.dtype), share
         found, share = np.zeros_like(boxes), np.zeros(len(boxes), boxes.dtype)
-        todo = boxes_.area(boxes) > 0
-        if self.is_affine:
-            moved = self.boxes(boxes)
-            whole = todo & (boxes_.clip(moved, self.size) == moved).all(axis=1)
-            found[whole], share[whole] = moved[whole], 1
-            todo &= ~whole
-        if todo.any():
-            rows = np.flatnonzero(todo)
-            outline, some = outlines.shared(self.frame(), boxes[rows].astype(np.float64))
-            rows, outline = rows[some], outline[some]
-            found[rows] = boxes_.clip(outlines.hull(self.points(outline)), self.size)
-            share[rows] = np.minimum(outlines.area(outline) / boxes_.area(boxes[rows]), 1)
-        gone = share <= 0
-        found[gone] = 0
-        return found, share
+        around = outlines.corners(boxes)
+        edges = self._edges()
+        depths = around @ edges[:, :2].T + edges[:, 2]
+        solid = boxes_.area(boxes) > 0
+        whole = solid & (depths >= 0).all(axis=(1, 2))
+        found[whole], share[whole] = outlines.hull(self.points(around[whole])), 1
+        partly = solid & ~whole & (depths.max(axis=1) > 0).all(axis=1)
+        for row in np.flatnonzero(partly):
+            outline = outlines.cut(around[row].tolist(), edges.tolist())
+            part = outlines.area(outline)
+            if part > 0:
+                found[row] = outlines.hull(self.points(np.array(outline)))
+                share[row] = part / boxes_.area(boxes[row : row + 1])[0]
+        return boxes_.clip(found, self.size), np.minimum(share, 1)
+
+    def _edges(self) -> Float[np.ndarray, "4 3"]:
+        """The frame's edges in the old image: a * x + b * y + c is not below 0 on the side that is shown."""
+        across, down, depth = self.matrix
+        height, width = self.size
+        return np.stack([across, width * depth - across, down, height * depth - down])
 
 
 def identity(size: Size) -> Move:
@@ -131,6 +136,9 @@ def crop(box: tuple[float, float, float, float], size: Size) -> Move:
 
 def scales(move: Move) -> tuple[float, float]:
     """New pixels an old pixel, along x and along y, at the middle of the new frame."""
+    if move.is_affine:
+        across, down = np.sqrt((move.matrix[:2, :2] ** 2).sum(axis=0)).tolist()
+        return across, down
     height, width = move.size
     back = np.linalg.inv(move.matrix) @ np.array([width / 2, height / 2, 1])
     x, y = (back[:2] / back[2]).tolist()
