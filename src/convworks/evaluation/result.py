@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from convworks.events import Chooser
+from convworks.metrics.confusion import confusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,8 +54,7 @@ class Evaluation:
     @property
     def confusion(self) -> Int[np.ndarray, "k k"]:
         """Counts by true class (row) and answered class (column)."""
-        k = len(self.classes)
-        return np.bincount(self.truth * k + self.answers, minlength=k * k).reshape(k, k)
+        return confusion(self.truth, self.answers, len(self.classes))
 
     def to_json(self) -> str:
         """All of it as JSON, probabilities rounded to six decimals; `from_json` reads it back."""
