@@ -13,6 +13,7 @@ from convworks.data.synthetic.textures import (
     Field,
     Picture,
     colour,
+    dimmed,
     fractal,
     mottled,
     ramp,
@@ -30,8 +31,9 @@ def background(rng: np.random.Generator, shape: tuple[int, int], light: Light) -
 
 def _earthy(rng: np.random.Generator, count: int) -> list[Colour]:
     """`count` related colours from dark to light, mostly muted."""
-    hue, vivid = any_hue(rng), rng.uniform(0.08, 0.5)
-    low, high = rng.uniform(0.15, 0.4), rng.uniform(0.55, 0.9)
+    hue = any_hue(rng)
+    vivid = rng.uniform(0.06, 0.32) if rng.uniform() < 0.7 else rng.uniform(0.3, 0.6)
+    low, high = rng.uniform(0.18, 0.42), rng.uniform(0.62, 0.95)
     shades = np.linspace(low, high, count)
     return [
         colour(hue + rng.normal(0, 0.03), vivid * rng.uniform(0.7, 1.2), float(value)) for value in shades
@@ -105,7 +107,7 @@ def stone(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pic
     colours = _earthy(rng, 4)
     vein = step(veins, 0.85, 0.3)
     albedo = ramp(0.75 * broad + 0.25 * grain, colours)
-    albedo += (colours[int(rng.integers(4))] - albedo) * (rng.uniform(0.2, 0.7) * vein)[..., None]
+    albedo += dimmed(colours[int(rng.integers(4))] - albedo, rng.uniform(0.2, 0.7) * vein)
     return lit(albedo, broad * short * 0.08 - vein * short * 0.012 + grain * 1.0, light)
 
 
@@ -124,7 +126,7 @@ def wood(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pict
     offsets = rng.uniform(-0.12, 0.12, 16).astype(np.float32)[number.astype(np.int32) % 16]
     seam = step(np.abs(row - number - 0.5), 0.485, 0.02)
     tone = 0.5 + 0.2 * rings + 0.9 * (lengthwise - 0.5) + offsets
-    albedo = ramp(tone, _earthy(rng, 4)) * (1 - 0.75 * seam)[..., None]
+    albedo = dimmed(ramp(tone, _earthy(rng, 4)), 1 - 0.75 * seam)
     height = (0.5 * lengthwise + 0.12 * rings - 1.2 * seam) * short * 0.014
     if across:
         albedo, height = np.ascontiguousarray(albedo.transpose(1, 0, 2)), np.ascontiguousarray(height.T)
@@ -157,39 +159,25 @@ def cloth(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pic
 def grass(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Picture:
     """A thick stand of blades, the lower ones in shade."""
     short = min(shape)
-    shades = _earthy(rng, 5)
-    picture = lit(
-        ramp(fractal(rng, shape, short * 0.15, octaves=4, roughness=0.7) * 0.5, shades),
-        np.zeros(shape, np.float32),
-        light,
-    )
-    wind, spread = rng.uniform(0, 6.283), rng.uniform(0.3, 1.2)
-    blades = 220
-    roots_x, roots_y = rng.uniform(-0.1, 1.1, blades) * shape[1], rng.uniform(-0.1, 1.1, blades) * shape[0]
-    aims, lengths = rng.normal(wind, spread, blades), rng.uniform(0.10, 0.34, blades) * short
-    bends, tones = rng.normal(0, 0.4, blades), rng.uniform(0, 4, blades)
-    brightness = light.direct * 0.75 + light.ambient
-    for number in range(blades):
-        aim, length = aims[number], lengths[number]
-        root = np.array([roots_x[number], roots_y[number]], np.float32)
-        middle = root + length * 0.5 * np.array([np.cos(aim), np.sin(aim)], np.float32)
-        tip = middle + length * 0.5 * np.array(
-            [np.cos(aim + bends[number]), np.sin(aim + bends[number])], np.float32
-        )
-        side = np.array([-np.sin(aim), np.cos(aim)], np.float32) * (short * 0.009)
-        blade = np.stack([root - side, middle - side, tip, middle + side, root + side])
-        low = int(tones[number])
-        share = tones[number] - low
-        paint = (shades[low] * (1 - share) + shades[min(4, low + 1)] * share) * brightness
-        height = 0.35 + 0.75 * number / blades
-        cv2.fillPoly(
-            picture,
-            [np.round(blade * 16).astype(np.int32)],
-            tuple(float(v) for v in paint * height),
-            cv2.LINE_AA,
-            4,
-        )
-    return picture * (0.8 + 0.4 * fractal(rng, shape, short * 0.3, octaves=2))[..., None]
+    shades = np.stack(_earthy(rng, 5)) * (light.direct * 0.75 + light.ambient)
+    patches = fractal(rng, shape, short * 0.2, octaves=4, roughness=0.7)
+    picture = ramp(patches * 0.6, list(shades)) * np.float32(0.5)
+    blades, wind = 220, rng.uniform(0, 2 * np.pi)
+    aim = rng.normal(wind, rng.uniform(0.3, 1.2), blades)
+    bend = aim + rng.normal(0, 0.4, blades)
+    length = rng.uniform(0.05, 0.17, (blades, 1)) * short
+    root = rng.uniform(-0.1, 1.1, (blades, 2)) * np.array([shape[1], shape[0]])
+    middle = root + length * np.stack([np.cos(aim), np.sin(aim)], axis=1)
+    tip = middle + length * np.stack([np.cos(bend), np.sin(bend)], axis=1)
+    t = np.linspace(0, 1, 6)[:, None, None]
+    line = (1 - t) ** 2 * root + 2 * t * (1 - t) * middle + t**2 * tip
+    side = np.stack([-np.sin(aim), np.cos(aim)], axis=1) * (short * 0.011) * (1 - t**2)
+    outlines = np.ascontiguousarray(np.concatenate([line - side, (line + side)[::-1]]).transpose(1, 0, 2))
+    height = np.linspace(0.35, 1.1, blades)[:, None]
+    paints = shades[rng.integers(0, 5, blades)] * height * rng.uniform(0.8, 1.2, (blades, 1))
+    for outline, paint in zip(np.round(outlines * 16).astype(np.int32, order="C"), paints.tolist(), strict=True):
+        cv2.fillPoly(picture, [outline], paint, cv2.LINE_AA, 4)
+    return dimmed(picture, 0.8 + 0.4 * fractal(rng, shape, short * 0.3, octaves=2))
 
 
 def water(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Picture:
@@ -199,9 +187,9 @@ def water(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pic
     second = fractal(rng, shape, short * rng.uniform(0.12, 0.25), octaves=3, roughness=0.5, stretch=1.4)
     net = np.exp(-np.abs(first - 0.5) * 18) + 0.7 * np.exp(-np.abs(second - 0.5) * 18)
     bed = fractal(rng, shape, short * 0.1, octaves=4, roughness=0.75)
-    albedo = ramp(0.25 + 0.5 * bed, _earthy(rng, 4)) * (1 + 0.25 * (first - second))[..., None]
+    albedo = dimmed(ramp(0.25 + 0.5 * bed, _earthy(rng, 4)), 1 + 0.25 * (first - second))
     picture = lit(albedo, bed * short * 0.03, light)
-    return picture * (0.75 + 0.7 * net)[..., None]
+    return dimmed(picture, 0.75 + 0.7 * net)
 
 
 def out_of_focus(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Picture:
@@ -211,22 +199,13 @@ def out_of_focus(rng: np.random.Generator, shape: tuple[int, int], light: Light)
     picture = lit(
         ramp(fractal(rng, shape, short * 0.7, octaves=2), shades), np.zeros(shape, np.float32), light
     )
+    sharp = picture.copy()
     for _ in range(int(rng.integers(12, 36))):
-        size = short * rng.uniform(0.04, 0.18)
-        centre = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0]))
-        paint = shades[int(rng.integers(4))] * rng.uniform(0.5, 1.8)
-        overlay = picture.copy()
-        cv2.circle(
-            overlay,
-            (int(centre[0] * 16), int(centre[1] * 16)),
-            int(size * 16),
-            tuple(float(v) for v in paint),
-            -1,
-            cv2.LINE_AA,
-            4,
-        )
-        picture = picture + (overlay - picture) * np.float32(rng.uniform(0.15, 0.5))
-    return cv2.GaussianBlur(picture, (0, 0), short * rng.uniform(0.008, 0.035))
+        x, y = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])
+        disc = ellipse(x, y, size := short * rng.uniform(0.04, 0.18), size)
+        _fill(sharp, disc, shades[int(rng.integers(4))] * np.float32(rng.uniform(0.5, 1.8)))
+    picture += (sharp - picture) * np.float32(rng.uniform(0.25, 0.6))
+    return cv2.GaussianBlur(picture, (0, 0), short * rng.uniform(0.01, 0.035))
 
 
 def strand(rng: np.random.Generator) -> Part:
@@ -235,7 +214,8 @@ def strand(rng: np.random.Generator) -> Part:
     outline = limb(
         [(-1, 0), (-0.3, bend * 0.6), (0.3, bend), (1, rng.normal(0, 0.3))], [thin, thin, thin * 0.8, 0.01]
     )
-    dark, bright = _earthy(rng, 2)
+    hue, vivid = any_hue(rng), rng.uniform(0.05, 0.4)
+    dark, bright = colour(hue, vivid, rng.uniform(0.15, 0.4)), colour(hue, vivid, rng.uniform(0.45, 0.85))
     return Part(
         outlines=(outline,), base=bright, accent=dark, pattern=mottled(0.5, 0.3), bulge=0.06, rounding=0.08
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from convworks.data.synthetic.textures import Picture, fractal, step
+from convworks.data.synthetic.textures import Picture, dimmed, fractal, step
+
+_NORMAL = np.array([NormalDist().inv_cdf((level + 0.5) / 256) for level in range(256)], np.float32)
 
 
 def shade(picture: Picture, rng: np.random.Generator) -> None:
@@ -23,7 +27,7 @@ def shade(picture: Picture, rng: np.random.Generator) -> None:
         field = field * (
             1 - rng.uniform(0.3, 0.6) * step(pattern, rng.uniform(0.5, 0.6), rng.uniform(0.08, 0.3))
         )
-    picture *= field[..., None].astype(np.float32)
+    picture[:] = dimmed(picture, field)
 
 
 def developed(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
@@ -31,7 +35,7 @@ def developed(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "
     short = min(picture.shape[:2])
     middle = float(np.mean(picture))
     tint = np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
-    picture = picture * (tint * (rng.uniform(0.2, 0.3) / max(middle, 1e-3)) ** 0.6)
+    picture = picture * (tint * (rng.uniform(0.22, 0.36) / max(middle, 1e-3)) ** 0.75)
     match int(rng.integers(5)):
         case 0:
             picture = cv2.GaussianBlur(picture, (0, 0), short * rng.uniform(0.002, 0.008))
@@ -39,12 +43,12 @@ def developed(picture: Picture, rng: np.random.Generator) -> UInt8[np.ndarray, "
             picture = _moved(picture, rng.uniform(0, np.pi), max(2.0, short * rng.uniform(0.005, 0.02)))
         case _:
             pass
-    bright = picture / (1 + 0.18 * picture)
-    screen = np.sqrt(np.maximum(bright, 0))
-    grain = rng.standard_normal(picture.shape[:2], dtype=np.float32)
-    speckle = rng.standard_normal((*picture.shape[:2], 3), dtype=np.float32)
-    noise = rng.uniform(0.004, 0.03)
-    screen += noise * (0.7 * grain[..., None] + 0.5 * speckle)
+    picture = np.maximum(picture, 0)
+    screen = np.sqrt(picture / (1 + 0.18 * picture))
+    dice = rng.integers(0, 256, (*picture.shape[:2], 4), dtype=np.uint8)
+    noise = cv2.LUT(dice, _NORMAL * np.float32(rng.uniform(0.003, 0.022)))
+    grain = 0.7 * noise[..., 3]
+    screen += 0.5 * noise[..., :3] + cv2.merge([grain, grain, grain])
     return (np.clip(screen, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

@@ -22,17 +22,20 @@ from convworks.data.synthetic.textures import Pattern, any_pattern, plain, ringe
 Parts = tuple[Part, ...]
 
 
-def _eye(x: float, y: float, radius: float) -> Parts:
-    white, black = neutral(0.9), neutral(0.06)
-    return (
-        Part(outlines=(ellipse(x, y, radius, radius),), base=white, accent=white, bulge=0.03, gloss=0.4),
-        Part(
-            outlines=(ellipse(x + 0.2 * radius, y, 0.6 * radius, 0.6 * radius),),
-            base=black,
-            accent=black,
-            bulge=0.02,
-            gloss=0.9,
-        ),
+def _eye(x: float, y: float, radius: float) -> Part:
+    """A glossy eye: white with a black pupil."""
+
+    def pupil(across: np.ndarray, down: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        return step(np.hypot(across - x - 0.15 * radius, down - y), 0.62 * radius, 0.2 * radius)
+
+    return Part(
+        outlines=(ellipse(x, y, radius, radius, points=20),),
+        base=neutral(0.05),
+        accent=neutral(0.9),
+        pattern=pupil,
+        bulge=0.5 * radius,
+        gloss=0.9,
+        grain=0.1,
     )
 
 
@@ -191,7 +194,7 @@ def fish(rng: np.random.Generator) -> Parts:
         ),
         Part(outlines=(gill,), base=colours.dark, accent=colours.dark, bulge=0.0),
         Part(outlines=(breast,), base=colours.second, accent=colours.accent, pattern=rays, bulge=0.04),
-        *_eye(0.70, -high * 0.24, rng.uniform(0.06, 0.085)),
+        _eye(0.70, -high * 0.24, rng.uniform(0.06, 0.085)),
     )
 
 
@@ -262,7 +265,7 @@ def bird(rng: np.random.Generator) -> Parts:
             relief=0.02,
             gloss=0.08,
         ),
-        *_eye(head_x + head_size * 0.35, head_y - 0.03, rng.uniform(0.05, 0.065)),
+        _eye(head_x + head_size * 0.35, head_y - 0.03, rng.uniform(0.05, 0.065)),
     )
 
 
@@ -532,8 +535,8 @@ def turtle(rng: np.random.Generator) -> Parts:
             relief=0.035,
             gloss=rng.uniform(0.1, 0.4),
         ),
-        *_eye(nod - 0.055, -0.88, 0.032),
-        *_eye(nod + 0.055, -0.88, 0.032),
+        _eye(nod - 0.055, -0.88, 0.032),
+        _eye(nod + 0.055, -0.88, 0.032),
     )
 
 

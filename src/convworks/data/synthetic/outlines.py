@@ -5,7 +5,9 @@ The frame is that of images: x to the right, y downwards, the object inside [-1,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -13,19 +15,22 @@ from jaxtyping import Float
 Outline = Float[np.ndarray, "k 2"]
 Points = Sequence[tuple[float, float]]
 
+_LEFT = np.array([-1, 1], np.float32)
+_CAP = np.array([(math.cos(turn), math.sin(turn)) for turn in (0.5, 1.05, 1.57, 2.09, 2.64)], np.float32)
+
+
+@cache
+def _catmull_rom(samples: int) -> Float[np.ndarray, "s 4"]:
+    """Weights of four knots in a row for `samples` points between the middle two, the last of these left out."""
+    t = np.arange(samples, dtype=np.float32) / samples
+    weights = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
+    return np.stack(weights, axis=1) / 2
+
 
 def _spline(knots: Float[np.ndarray, "k 2"], samples: int) -> Outline:
     """Points of a Catmull-Rom spline between the second and the last but one of `knots`, the end left out."""
-    before, start, end, after = knots[:-3], knots[1:-2], knots[2:-1], knots[3:]
-    t = (np.arange(samples, dtype=np.float32) / samples)[None, :, None]
-    before, start, end, after = before[:, None], start[:, None], end[:, None], after[:, None]
-    bent = 0.5 * (
-        2 * start
-        + (end - before) * t
-        + (2 * before - 5 * start + 4 * end - after) * t**2
-        + (3 * start - before - 3 * end + after) * t**3
-    )
-    return bent.reshape(-1, 2).astype(np.float32)
+    windows = np.stack([knots[:-3], knots[1:-2], knots[2:-1], knots[3:]], axis=1)
+    return (_catmull_rom(samples) @ windows).reshape(-1, 2)
 
 
 def closed(points: Points, samples: int = 8) -> Outline:
@@ -74,20 +79,21 @@ def radial(radius: Callable[[Float[np.ndarray, "k"]], Float[np.ndarray, "k"]], p
 def limb(points: Points, widths: Sequence[float], samples: int = 6) -> Outline:
     """A rounded, tapering stroke along the smooth line through `points`; `widths` are its half widths there."""
     line = opened(points, samples)
-    steps = np.linspace(0, len(widths) - 1, len(line))
+    steps = np.arange(len(line)) * ((len(widths) - 1) / (len(line) - 1))
     half = np.interp(steps, np.arange(len(widths)), widths).astype(np.float32)[:, None]
-    along = np.gradient(line, axis=0)
-    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    turn = np.linspace(0, np.pi, 7, dtype=np.float32)[1:-1, None]
-    tip = line[-1] + half[-1] * (np.cos(turn) * across[-1] + np.sin(turn) * along[-1])
-    root = line[0] + half[0] * (-np.cos(turn) * across[0] - np.sin(turn) * along[0])
-    return np.concatenate([line + half * across, tip, (line - half * across)[::-1], root]).astype(np.float32)
+    along = np.empty_like(line)
+    along[1:-1] = line[2:] - line[:-2]
+    along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
+    along /= np.maximum(np.sqrt(np.square(along).sum(axis=1, keepdims=True)), 1e-6)
+    across = along[:, ::-1] * _LEFT
+    tip = line[-1] + half[-1] * (_CAP[:, :1] * across[-1] + _CAP[:, 1:] * along[-1])
+    root = line[0] - half[0] * (_CAP[:, :1] * across[0] + _CAP[:, 1:] * along[0])
+    return np.concatenate([line + half * across, tip, (line - half * across)[::-1], root])
 
 
 def placed(outline: Outline, x: float, y: float, angle: float = 0.0, scale: float = 1.0) -> Outline:
     """`outline` scaled, turned by `angle` radians (clockwise on the screen) and moved to (x, y)."""
-    cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+    cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
     turned = outline @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
     return (turned + np.array([x, y], np.float32)).astype(np.float32)
 

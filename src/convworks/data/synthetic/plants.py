@@ -97,6 +97,9 @@ def mushroom(rng: np.random.Generator) -> Parts:
     def gills(x: np.ndarray, y: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return step(np.sin(np.arctan2(x, y - rim + 0.9) * 55), 0, 1.2)
 
+    def fibres(x: np.ndarray, y: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        return 0.35 * step(np.sin(x * 40 + 9 * noise), 0, 1.5) + 0.5 * step(y, 0.7, 0.5)
+
     freckles = spotted(rng.uniform(1.4, 2.4), rng.uniform(0, 6), rng.uniform(0.25, 0.4))
     top = freckles if rng.uniform() < 0.5 else any_pattern(rng)
     parts = [
@@ -104,7 +107,7 @@ def mushroom(rng: np.random.Generator) -> Parts:
             outlines=(wobbled(stalk, rng, 0.015),),
             base=colours.light,
             accent=colours.second,
-            pattern=striped(0, 5, 0, 4),
+            pattern=fibres,
             bulge=0.18,
             rounding=0.25,
             relief=0.012,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
@@ -9,7 +10,17 @@ import numpy as np
 from jaxtyping import Float
 
 from convworks.data.synthetic.outlines import Outline
-from convworks.data.synthetic.textures import Colour, Field, Pattern, Picture, colour, fractal, plain
+from convworks.data.synthetic.textures import (
+    Colour,
+    Field,
+    Pattern,
+    Picture,
+    colour,
+    dimmed,
+    fractal,
+    plain,
+    tinted,
+)
 
 FRAME = 1.12  # the unit frame with a margin, for what bends outwards a little
 
@@ -51,8 +62,8 @@ class Part:
 def any_light(rng: np.random.Generator) -> Light:
     """A light from anywhere but straight below or above, warm or cool, with surroundings of the other tint."""
     warmth = rng.normal(0, 0.10)
-    direct = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * rng.uniform(0.85, 1.15)
-    ambient = np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth], np.float32) * rng.uniform(0.28, 0.45)
+    direct = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * np.float32(rng.uniform(0.9, 1.3))
+    ambient = np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth], np.float32) * np.float32(rng.uniform(0.22, 0.4))
     return Light(
         azimuth=rng.uniform(0, 2 * np.pi), elevation=rng.uniform(0.55, 1.1), direct=direct, ambient=ambient
     )
@@ -63,22 +74,19 @@ def lit(albedo: Picture, height: Field, light: Light, *, turn: float = 0.0, glos
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     azimuth = light.azimuth - turn
-    flat, up = np.cos(light.elevation), np.sin(light.elevation)
-    to_x, to_y = float(np.cos(azimuth) * flat), float(np.sin(azimuth) * flat)
+    flat, up = math.cos(light.elevation), math.sin(light.elevation)
+    to_x, to_y = math.cos(azimuth) * flat, math.sin(azimuth) * flat
     steepness = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
-    facing = np.maximum((float(up) - to_x * slope_x - to_y * slope_y) * steepness, 0)
-    shaded = albedo * (
-        light.direct * facing[..., None] + light.ambient * (0.55 + 0.45 * steepness)[..., None]
-    )
+    facing = np.maximum((up - to_x * slope_x - to_y * slope_y) * steepness, 0)
+    around = 0.55 + 0.45 * steepness
+    glow = [direct * facing + ambient * around for direct, ambient in zip(light.direct, light.ambient, strict=True)]
+    shaded = albedo * cv2.merge(glow)
     if gloss > 0:
-        half = np.array([to_x, to_y, up + 1], np.float32)
-        half /= np.linalg.norm(half)
-        shine = np.maximum((half[2] - half[0] * slope_x - half[1] * slope_y) * steepness, 0)
-        shine = shine * shine
-        shine = shine * shine
-        shine = shine * shine
-        shine = shine * shine
-        shaded += light.direct * (gloss * shine * shine)[..., None]
+        length = math.sqrt(flat * flat + (up + 1) ** 2)
+        shine = np.maximum((up + 1 - to_x * slope_x - to_y * slope_y) * steepness / length, 0)
+        for _ in range(5):
+            shine *= shine
+        shaded += tinted(shine, light.direct * np.float32(gloss))
     return shaded
 
 
@@ -119,8 +127,8 @@ def rendered(
     scale = pixels / (2 * FRAME)
     canvas = np.zeros((pixels, pixels, 3), np.float32)
     coverage = np.zeros((pixels, pixels), np.float32)
-    coarse = fractal(rng, (pixels, pixels), 0.5 * scale, octaves=4, roughness=0.6)
-    grain = fractal(rng, (pixels, pixels), max(2.0, 0.09 * scale), octaves=3, roughness=0.8) - 0.5
+    coarse = fractal(rng, (pixels, pixels), 0.5 * scale, octaves=3, roughness=0.6)
+    grain = fractal(rng, (pixels, pixels), max(2.0, 0.09 * scale), octaves=2, roughness=0.8) - 0.5
     axis = ((np.arange(pixels, dtype=np.float32) + 0.5) / scale - FRAME).astype(np.float32)
     for part in parts:
         mask = _filled(part, pixels)
@@ -135,17 +143,17 @@ def rendered(
         alpha = mask[rows, columns].astype(np.float32) * (1 / 255)
         surface = _inflated(mask[rows, columns], part, scale)
         x, y = np.meshgrid((-axis if mirror else axis)[columns], axis[rows])
-        weight = part.pattern(x, y, coarse[rows, columns])[..., None]
-        shade = (1 + (0.25 + 0.6 * part.grain) * grain[rows, columns])[..., None]
-        albedo = (part.base * (1 - weight) + part.accent * weight) * shade
-        surface += (part.relief * scale) * weight[..., 0] + (0.03 * scale * part.grain) * grain[rows, columns]
+        weight = part.pattern(x, y, coarse[rows, columns])
+        rough = part.grain * (1 - 0.8 * part.gloss)
+        shade = 1 + (0.2 + 0.7 * rough) * grain[rows, columns]
+        colours = zip(part.base, part.accent, strict=True)
+        albedo = cv2.merge([(base + (accent - base) * weight) * shade for base, accent in colours])
+        surface += (part.relief * scale) * weight + (0.035 * scale * rough) * grain[rows, columns]
         painted = lit(albedo, surface, light, turn=turn, gloss=part.gloss)
-        below = canvas[rows, columns]
-        occluded = 1 - 0.55 * cv2.GaussianBlur(alpha, (0, 0), max(0.8, 0.035 * scale))
-        alpha_3 = alpha[..., None]
-        canvas[rows, columns] = below * occluded[..., None] * (1 - alpha_3) + painted * alpha_3
+        below = 1 - 0.55 * cv2.GaussianBlur(alpha, (0, 0), max(0.8, 0.035 * scale))
+        canvas[rows, columns] = dimmed(canvas[rows, columns], below * (1 - alpha)) + dimmed(painted, alpha)
         coverage[rows, columns] = np.maximum(coverage[rows, columns], alpha)
-    return np.dstack([canvas, coverage])
+    return cv2.merge([*cv2.split(canvas), coverage])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -188,33 +196,33 @@ def turned(
 
 
 def lay(canvas: Picture, laid: Laid, light: Light, *, height: float, depth: float) -> Field:
-    """Paint an object and its shadow onto `canvas` in place; returns its coverage over the whole image, in [0, 1].
+    """Paint an object and its shadow onto `canvas` in place; returns its coverage of the whole image, in [0, 1].
 
     `height` (pixels) is how high it stands above the ground, `depth` in [0, 1] how dark its shadow is.
     """
     coverage = np.zeros(canvas.shape[:2], np.float32)
     rows = slice(laid.top, laid.top + laid.picture.shape[0])
     columns = slice(laid.left, laid.left + laid.picture.shape[1])
-    coverage[rows, columns] = laid.picture[..., 3]
-    if depth > 0:
-        reach = height / max(0.35, float(np.tan(light.elevation)))
-        shift = (-reach * float(np.cos(light.azimuth)), -reach * float(np.sin(light.azimuth)))
-        _darken(canvas, coverage, shift, max(0.8, 0.45 * height), depth)
-    alpha = laid.picture[..., 3:]
-    canvas[rows, columns] = canvas[rows, columns] * (1 - alpha) + laid.picture[..., :3]
+    alpha = laid.picture[..., 3]
+    coverage[rows, columns] = alpha
+    reach = height / max(0.35, math.tan(light.elevation))
+    margin = int(reach + 1.5 * height) + 3
+    around = (
+        slice(max(0, rows.start - margin), min(canvas.shape[0], rows.stop + margin)),
+        slice(max(0, columns.start - margin), min(canvas.shape[1], columns.stop + margin)),
+    )
+    canvas[around] = dimmed(canvas[around], _shade(coverage[around], reach, light.azimuth, height, depth))
+    canvas[rows, columns] = dimmed(canvas[rows, columns], 1 - alpha) + laid.picture[..., :3]
     return coverage
 
 
-def _darken(
-    canvas: Picture, coverage: Field, shift: tuple[float, float], softness: float, depth: float
-) -> None:
-    height, width = coverage.shape
-    moved = cv2.warpAffine(
-        coverage, np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32), (width, height)
-    )
-    shadow = cv2.GaussianBlur(moved, (0, 0), softness)
-    close = cv2.GaussianBlur(coverage, (0, 0), max(0.8, 0.35 * softness))
-    canvas *= (1 - depth * np.maximum(shadow, 0.6 * close))[..., None]
+def _shade(coverage: Field, reach: float, azimuth: float, height: float, depth: float) -> Field:
+    """What is left of the light: a shadow thrown `reach` pixels away, and a darker rim where the object stands."""
+    move = np.array([[1, 0, -reach * math.cos(azimuth)], [0, 1, -reach * math.sin(azimuth)]], np.float32)
+    thrown = cv2.warpAffine(coverage, move, coverage.shape[::-1])
+    shadow = cv2.GaussianBlur(thrown, (0, 0), max(0.8, 0.4 * height))
+    rim = cv2.GaussianBlur(coverage, (0, 0), max(0.8, 0.15 * height))
+    return 1 - depth * np.maximum(shadow, 0.6 * rim)
 
 
 def neutral(value: float) -> Colour:

@@ -38,14 +38,14 @@ def scene(
     short = min(size)
     if rng.uniform() < 0.35:
         canvas = cv2.GaussianBlur(canvas, (0, 0), short * rng.uniform(0.004, 0.02))
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 3))):
         _add_strand(rng, canvas, light, [])
     shown: list[Shown] = []
     main = label_of(seed, index, len(names))
     for label, scale, roam in _cast(rng, task, main, len(names), short):
         _add_object(rng, canvas, light, shown, names[label], label, scale, roam)
-    if rng.uniform() < 0.4:
-        for _ in range(int(rng.integers(1, 4))):
+    if rng.uniform() < 0.3:
+        for _ in range(int(rng.integers(1, 3))):
             _add_strand(rng, canvas, light, shown)
     shade(canvas, rng)
     whole = main if task in ("classification", "localization") else -1
@@ -83,7 +83,7 @@ def _add_object(
 ) -> None:
     """Paint one object where enough of it and of those before it stays visible; the first finds a place always."""
     angle, squeeze = rng.normal(0, 0.4), rng.uniform(0.8, 1.0)
-    pixels = int(np.clip(2.4 * FRAME * scale, 24, 1024))
+    pixels = int(np.clip(2.2 * FRAME * scale, 24, 1024))
     picture = rendered(OBJECTS[name](rng), pixels, light, rng, turn=angle, mirror=bool(rng.uniform() < 0.5))
     area = float(picture[..., 3].sum()) * squeeze * (2 * FRAME * scale / pixels) ** 2
     lift, depth = scale * rng.uniform(0.05, 0.18), rng.uniform(0.4, 0.75)
