@@ -29,8 +29,8 @@ def field_of(result: Tensor, source: Tensor) -> int:
 
     `source` is a leaf that needs gradients, and the only one that `result` was computed from.
     """
-    if result is source:
-        return 1
+    if result.grad_fn is None:
+        return 0
     known: dict[Any, Fields | None] = {}
     waiting: list[Any] = [result.grad_fn]
     while waiting:

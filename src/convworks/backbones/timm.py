@@ -107,7 +107,8 @@ def _tried(name: str, net: Any) -> Trial:
         picture = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
         picture.requires_grad_(True)
         try:
-            calls, result = calls_of(net, net.forward_features, picture)
+            with torch.enable_grad():
+                calls, result = calls_of(net, net.forward_features, picture)
         except Exception as error:  # each net refuses a picture in its own way
             failure = error
             continue
@@ -133,7 +134,18 @@ def _cut(net: nn.Module, trial: Trial) -> list[list[Call]] | None:
     x = trial.picture
     for call in chain:
         x = call.module(x)
-    return grouped(chain) if torch.equal(x, trial.result) else None
+    return _ending_in_maps(grouped(chain), trial.picture) if torch.equal(x, trial.result) else None
+
+
+def _ending_in_maps(groups: list[list[Call]], picture: Tensor) -> list[list[Call]]:
+    """The groups, each that ends in another layout than (n, channels, height, width) joined to the next."""
+    joined: list[list[Call]] = [[]]
+    for group in groups:
+        joined[-1] = [*joined[-1], *group]
+        last = group[-1].result
+        if last is not None and not _is_channels_last(picture, last):
+            joined.append([])
+    return joined[:-1]
 
 
 def _stage(group: list[Call]) -> nn.Module:
