@@ -22,7 +22,7 @@ from convworks.data.synthetic.textures import (
     tinted,
 )
 
-FRAME = 1.12  # the unit frame with a margin, for what bends outwards a little
+FRAME = 1.16  # the unit frame with a margin, for what bends outwards a little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -13,10 +14,12 @@ from convworks.data.synthetic.camera import developed, shade
 from convworks.data.synthetic.objects import OBJECTS
 from convworks.data.synthetic.render import FRAME, Laid, Light, any_light, lay, rendered, turned
 from convworks.data.synthetic.textures import Picture
-from convworks.data.synthetic.truth import LEAST_PIXELS, Shown, hide, label_of, leaves_enough, sample
+from convworks.data.synthetic.truth import Shown, hide, label_of, leaves_enough, sample
 from convworks.samples import Sample
 
 Size = tuple[int, int]
+
+LEAST_SCALE = 9.0  # pixels a unit, at which the shaft of a key is still a pixel wide
 
 
 def scene(
@@ -60,15 +63,15 @@ def _cast(
         case "classification":
             cast = [(main, short * rng.uniform(0.30, 0.48), 0.25)]
             if rng.uniform() < 0.2:
-                cast.append((main, short * rng.uniform(0.16, 0.26), 0.9))
+                cast.append((main, max(LEAST_SCALE, short * rng.uniform(0.16, 0.26)), 0.9))
             return cast
         case "localization":
-            return [(main, short * rng.uniform(0.15, 0.45), 0.9)]
+            return [(main, max(LEAST_SCALE, short * rng.uniform(0.15, 0.45)), 0.9)]
         case "detection" | "segmentation":
             others = int(rng.integers(0, 6))
-            scales = short * np.exp(rng.uniform(np.log(0.12), np.log(0.38), 1 + others))
+            scales = short * np.exp(rng.uniform(math.log(0.12), math.log(0.38), 1 + others))
             labels = [main, *(int(label) for label in rng.integers(0, classes, others))]
-            return [(label, float(scale), 1.0) for label, scale in zip(labels, scales, strict=True)]
+            return [(label, max(LEAST_SCALE, float(scale)), 1.0) for label, scale in zip(labels, scales, strict=True)]
 
 
 def _add_object(
@@ -100,7 +103,7 @@ def _add_object(
 
 
 def _inside(laid: Laid, area: float) -> bool:
-    return float(laid.picture[..., 3].sum()) >= max(0.75 * area, 2 * LEAST_PIXELS)
+    return float(laid.picture[..., 3].sum()) >= 0.75 * area
 
 
 def _beside(laid: Laid, shown: list[Shown]) -> bool:

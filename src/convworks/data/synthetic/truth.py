@@ -13,7 +13,6 @@ from convworks.data.synthetic.textures import Field
 from convworks.samples import IGNORE, Sample
 
 LEAST_VISIBLE = 0.5
-LEAST_PIXELS = 16
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -54,7 +53,7 @@ def leaves_enough(shown: Sequence[Shown], coverage: Field, rows: slice, columns:
     """Whether a thing that covers `coverage` at `rows` and `columns` leaves enough of each that is shown."""
     for thing in shown:
         left = float(thing.visible.sum()) - float((thing.visible[rows, columns] * coverage).sum())
-        if left < max(LEAST_VISIBLE * thing.area, 2 * LEAST_PIXELS):
+        if left < LEAST_VISIBLE * thing.area:
             return False
     return True
 
