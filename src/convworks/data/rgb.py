@@ -81,7 +81,7 @@ def _coloured(image: Image.Image, notes: list[str]) -> Image.Image:
             notes.append(note)
     elif base.mode == "LAB":
         base = profile.lab_to_srgb(base)
-    else:
+    elif base.mode != "RGB":
         base = base.convert("RGB")
     if alpha is None or alpha.getextrema() == (255, 255):
         return base

@@ -104,7 +104,7 @@ def _take(held: list[_Group], missing: dict[str, int], order: list[int]) -> list
 
 
 def _mend(held: list[_Group], by_class: dict[str, list[int]], taken: list[bool]) -> None:
-    """Gives a class an image on the side that has none, by the smallest group that leaves no other without."""
+    """Gives a class an image on the side that has none, by the smallest group that leaves none without."""
 
     def leaves_some(moved: int) -> bool:
         return all(any(taken[group] != taken[moved] for group in by_class[name]) for name in held[moved])

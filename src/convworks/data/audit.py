@@ -1,0 +1,190 @@
+"""Every image decoded once before anything is learned: what cannot be read is set aside, the rest is known.
+
+The owner's files are read, never written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from convworks.data import duplicates
+from convworks.data.decode import MAX_PIXELS, decode_bytes, read
+from convworks.data.findings import findings
+from convworks.data.names import count, few, shown
+from convworks.data.quiet import listening
+from convworks.data.record import DataSet, Record, SetAside
+from convworks.errors import DataError, DecodeError
+from convworks.events import Finding
+
+MOST_UNREADABLE = 0.05
+"""Above this share of unreadable images something is wrong with the whole set ..."""
+FEW = 20
+"""... unless it has no more images than this."""
+
+_CHUNK = 256
+
+Keep = Callable[[int, UInt8[np.ndarray, "h w 3"]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """What one file turned out to be: upright size in pixels, bytes on disk, Pillow's words for its kind.
+
+    `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did.
+    """
+
+    width: int
+    height: int
+    bytes: int
+    mode: str
+    format: str
+    gray: bool
+    notes: tuple[str, ...]
+    hashes: duplicates.Hashes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Audit:
+    """A data set without its unreadable files, and what is known of each record, in the same order.
+
+    `positions` are those of the records in the data set that was scanned. Near copies, mirrored ones too,
+    have one number in `groups`, equal files one in `same`: the position of the first of them.
+    """
+
+    dataset: DataSet
+    positions: Int[np.ndarray, "n"]
+    facts: tuple[Facts, ...]
+    groups: Int[np.ndarray, "n"]
+    same: Int[np.ndarray, "n"]
+    findings: tuple[Finding, ...]
+
+
+def scan(
+    dataset: DataSet,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    at_least: int = 0,
+    keep: Keep | None = None,
+    max_pixels: int = MAX_PIXELS,
+    stop: bool = True,
+) -> Audit:
+    """Decodes each image once, in `workers` threads, and measures it; unreadable files move to `set_aside`.
+
+    `keep(position, image)` gets each image as it is decoded, from any of the threads; `at_least`, where not
+    0, lets JPEGs come smaller, with a short side of at least that. `progress(done, total)` is called from the
+    caller's thread. Raises DataError when more than `MOST_UNREADABLE` of over `FEW` images, or all of a
+    class, cannot be read; with `stop=False` that is a finding.
+    """
+
+    def look(numbered: tuple[int, Record]) -> Facts | str:
+        position, record = numbered
+        return _facts(dataset.root / record.path, position, at_least, keep, max_pixels)
+
+    positions: list[int] = []
+    facts: list[Facts] = []
+    aside: list[SetAside] = []
+    for position, result in enumerate(_each(look, list(enumerate(dataset.records)), workers)):
+        if isinstance(result, Facts):
+            positions.append(position)
+            facts.append(result)
+        else:
+            aside.append(SetAside(path=dataset.records[position].path, reason=result))
+        if progress is not None:
+            progress(position + 1, len(dataset.records))
+    usable = dataclasses.replace(
+        dataset,
+        records=[dataset.records[position] for position in positions],
+        set_aside=tuple(sorted((*dataset.set_aside, *aside), key=lambda file: file.path)),
+    )
+    error = _ruined(dataset, usable, aside)
+    if error and stop:
+        raise error
+    hashes = [one.hashes for one in facts]
+    groups, same = duplicates.groups(hashes), duplicates.groups(hashes, near=False)
+    shown_alike = duplicates.groups(hashes, mirrored=False)
+    said = findings(usable, facts, aside, groups, same, shown_alike)
+    if error:
+        said = (Finding(code="ruined", level="error", said=error.found, action=error.fix), *said)
+    return Audit(
+        dataset=usable,
+        positions=np.array(positions, np.int64),
+        facts=tuple(facts),
+        groups=groups,
+        same=same,
+        findings=said,
+    )
+
+
+def _facts(path: Path, position: int, at_least: int, keep: Keep | None, max_pixels: int) -> Facts | str:
+    """The facts of one file, or why it cannot be read."""
+    try:
+        data = read(path, max_pixels=max_pixels)
+        decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
+    except DecodeError as error:
+        return error.found.removeprefix(f"{shown(str(path))}: ")
+    facts = Facts(
+        width=decoded.size[0],
+        height=decoded.size[1],
+        bytes=len(data),
+        mode=decoded.mode,
+        format=decoded.format,
+        gray=is_gray(decoded.image),
+        notes=decoded.notes,
+        hashes=duplicates.hashes(decoded.image, data),
+    )
+    if keep is not None:
+        keep(position, decoded.image)
+    return facts
+
+
+def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Whether red, green and blue differ by at most 3 levels everywhere."""
+
+    def without_colour(pixels: UInt8[np.ndarray, "h w 3"]) -> bool:
+        levels = pixels.astype(np.int16)
+        return bool((np.abs(levels[..., :2] - levels[..., 1:]) <= 3).all())
+
+    return without_colour(image[::7, ::7]) and without_colour(image)
+
+
+def _each(
+    look: Callable[[tuple[int, Record]], Facts | str], items: list[tuple[int, Record]], workers: int
+) -> Iterator[Facts | str]:
+    """Results in order; threads suffice, because decoding, hashing and resizing run outside Python's lock."""
+    with ExitStack() as stack:
+        stack.enter_context(listening())
+        run: Callable[..., Iterable[Facts | str]] = map
+        if workers > 1:
+            pool = ThreadPoolExecutor(workers, thread_name_prefix="audit")
+            stack.callback(pool.shutdown, cancel_futures=True)
+            run = pool.map
+        for start in range(0, len(items), _CHUNK):
+            yield from run(look, items[start : start + _CHUNK])
+
+
+def _ruined(before: DataSet, after: DataSet, aside: list[SetAside]) -> DataError | None:
+    """The reason not to go on, where too much cannot be read."""
+    total = len(before.records)
+    first = few([f"{shown(file.path)} ({file.reason})" for file in aside], 2)
+    learned = {record.label for record in after.records if record.split in ("train", "")}
+    if lost := sorted({record.label for record in before.records if record.split in ("train", "")} - learned):
+        return DataError(
+            f"No readable image to learn from in {few(lost)}: {first}.",
+            fix="replace the files, or leave the class out",
+        )
+    if total > FEW and len(aside) > MOST_UNREADABLE * total:
+        return DataError(
+            f"{len(aside):,} of {count(total, 'image')} cannot be read: {first}.",
+            expected=f"at most {MOST_UNREADABLE:.0%}",
+            fix="replace or remove them; `convworks audit` lists them all",
+        )
+    return None

@@ -1,0 +1,39 @@
+"""From an audited data set to the plain numbers from which a recipe is proposed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from convworks.data.audit import Audit
+from convworks.recipe.fingerprint import Fingerprint
+
+
+def fingerprint(audit: Audit) -> Fingerprint:
+    """Sizes, balance and copies of the usable images to learn from; given val and test are left out."""
+    records = audit.dataset.records
+    rows = [row for row, record in enumerate(records) if record.split in ("train", "")]
+    counts = Counter(records[row].label for row in rows)
+    widths = [audit.facts[row].width for row in rows]
+    heights = [audit.facts[row].height for row in rows]
+    sizes = np.bincount(audit.groups, minlength=1)
+    return Fingerprint(
+        task=audit.dataset.task,
+        counts={name: counts[name] for name in audit.dataset.classes},
+        widths=_percentiles(widths),
+        heights=_percentiles(heights),
+        short_sides=_percentiles([min(size) for size in zip(widths, heights, strict=True)]),
+        gray=sum(audit.facts[row].gray for row in rows) / max(1, len(rows)),
+        copies=sum(int(sizes[audit.groups[row]]) > 1 for row in rows),
+        split="given" if any(record.split in ("val", "test") for record in records) else "made",
+    )
+
+
+def _percentiles(values: Sequence[int]) -> tuple[float, float, float]:
+    """The 10th percentile, the median and the 90th percentile; zeros of nothing."""
+    if not values:
+        return (0.0, 0.0, 0.0)
+    low, median, high = np.percentile(values, (10, 50, 90)).tolist()
+    return (low, median, high)
