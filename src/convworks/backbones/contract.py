@@ -7,10 +7,11 @@ lies after it learns (`transfer`), and a detector or a segmenter taps the stages
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Backbone(nn.Module):
         self.info = tuple(info)
         self.expects = expects
         self.card = card
+        self.frozen_stages = 0
+        self.frozen_statistics = False
 
     def forward(
         self, x: Float[Tensor, "n c h w"], start: int = 0, stop: int | None = None
@@ -74,3 +77,25 @@ class Backbone(nn.Module):
             x = stage(x)
             outputs.append(x)
         return outputs
+
+    def freeze(self, stages: int, *, statistics: bool = True) -> None:
+        """The first `stages` stages stay as they are from now on, whatever `.train()` says.
+
+        Their parameters take no gradients, and they stay in evaluation mode: batch statistics, dropout and all.
+        With `statistics`, no batch norm anywhere in the net takes new statistics.
+        """
+        self.frozen_stages, self.frozen_statistics = stages, statistics
+        for number, stage in enumerate(self.stages):
+            stage.requires_grad_(number >= stages)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for what learns; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for stage in list(self.stages)[: self.frozen_stages]:
+            stage.eval()
+        if self.frozen_statistics:
+            for module in self.modules():
+                if isinstance(module, BatchNorm):
+                    module.eval()
+        return self
