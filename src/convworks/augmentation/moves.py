@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from convworks.geometry import outlines
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Matrix, Move, crop, matrix
 
@@ -116,7 +115,7 @@ def middle(size_in: Size, size_out: Size, share: float = 1.0) -> tuple[float, fl
 
 def inside(move: Move, size_in: Size) -> Move:
     """The same move, nearer and shifted as little as needed for the frame to show nothing but the image."""
-    low_x, low_y, high_x, high_y = outlines.hull(move.frame()).tolist()
+    low_x, low_y, high_x, high_y = move.reach()
     height, width = size_in
     factor = min(1.0, width / (high_x - low_x), height / (high_y - low_y))
     centre_x, centre_y = (low_x + high_x) / 2, (low_y + high_y) / 2

@@ -239,6 +239,8 @@ def kept(
     move: Move, boxes: Float[np.ndarray, "n 4"]
 ) -> tuple[Float[np.ndarray, "n 4"], Bool[np.ndarray, "n"]]:
     """Each box as the new frame shows it, and whether it stays: enough is seen, and a pixel each way."""
+    if not len(boxes):
+        return boxes, np.zeros(0, np.bool_)
     seen, share = move.seen(boxes)
     sides = seen[:, 2:] - seen[:, :2]
     return seen, (share >= KEPT) & (sides >= 1).all(axis=1)

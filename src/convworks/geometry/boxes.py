@@ -46,7 +46,7 @@ def clip(boxes: Float[np.ndarray, "n 4"], size: Size) -> Float[np.ndarray, "n 4"
     [[0.0, 1.0, 3.0, 5.0]]
     """
     height, width = size
-    return np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype))
+    return np.minimum(np.maximum(boxes, 0), np.array([width, height, width, height], boxes.dtype))
 
 
 def convert(boxes: Float[np.ndarray, "n 4"], source: Spelling, target: Spelling) -> Float[np.ndarray, "n 4"]:

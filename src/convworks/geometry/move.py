@@ -73,14 +73,31 @@ class Move:
             moved = moved / (points @ self.matrix[2, :2] + self.matrix[2, 2])[..., None]
         return moved.astype(points.dtype, copy=False)
 
-    def boxes(self, boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+    def boxes(self, boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
         """The upright boxes around the moved corners, not clipped to the frame."""
-        return outlines.hull(self.points(outlines.corners(boxes)))
+        if not self.is_affine:
+            return outlines.hull(self.points(outlines.corners(boxes)))
+        (a, b, x), (c, d, y), _ = self.matrix.tolist()
+        # The lowest x of the corners is that of the left edge where a > 0, of the right where a < 0, and so on.
+        low = [[max(a, 0), max(c, 0)], [max(b, 0), max(d, 0)], [min(a, 0), min(c, 0)], [min(b, 0), min(d, 0)]]
+        high = [*low[2:], *low[:2]]
+        both = np.array([[*left, *right] for left, right in zip(low, high, strict=True)])
+        return (boxes @ both + [x, y, x, y]).astype(boxes.dtype, copy=False)
 
-    def frame(self) -> Float[np.ndarray, "4 2"]:
-        """Where the corners of the new frame lie in the old image, clockwise from the top left."""
+    def reach(self) -> tuple[float, float, float, float]:
+        """The upright box (xyxy) around what the new frame shows, in the old image or beyond it."""
         height, width = self.size
-        return self.inverse(self.size).points(outlines.corners(np.array([0.0, 0.0, width, height])))
+        if not self.is_affine:
+            frame = outlines.corners(np.array([[0.0, 0.0, width, height]]))
+            left, top, right, bottom = outlines.hull(self.inverse(self.size).points(frame))[0].tolist()
+            return left, top, right, bottom
+        (a, b, x), (c, d, y), _ = self.matrix.tolist()
+        area = a * d - b * c
+        x, y = width / 2 - x, height / 2 - y
+        middle_x, middle_y = (d * x - b * y) / area, (a * y - c * x) / area
+        half_x = (abs(d) * width + abs(b) * height) / abs(area) / 2
+        half_y = (abs(c) * width + abs(a) * height) / abs(area) / 2
+        return middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y
 
     def seen(
         self, boxes: Float[np.ndarray, "n 4"]
@@ -89,33 +106,50 @@ class Move:
 
         A box that is not shown at all, or has no area, comes back as zeros with share 0.
         """
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        moved = self.boxes(boxes)
+        found = boxes_.clip(moved, self.size)
         if self.is_upright:
-            moved = self.boxes(boxes)
-            inside = boxes_.clip(moved, self.size)
-            whole, rest = boxes_.area(moved), boxes_.area(inside)
-            share = np.divide(rest, whole, out=np.zeros_like(rest), where=whole > 0)
-            return np.where(share[:, None] > 0, inside, 0).astype(boxes.dtype), share
-        found, share = np.zeros_like(boxes), np.zeros(len(boxes), boxes.dtype)
-        around = outlines.corners(boxes)
-        edges = self._edges()
-        depths = around @ edges[:, :2].T + edges[:, 2]
-        solid = boxes_.area(boxes) > 0
-        whole = solid & (depths >= 0).all(axis=(1, 2))
-        found[whole], share[whole] = outlines.hull(self.points(around[whole])), 1
-        partly = solid & ~whole & (depths.max(axis=1) > 0).all(axis=1)
-        for row in np.flatnonzero(partly):
-            outline = outlines.cut(around[row].tolist(), edges.tolist())
-            part = outlines.area(outline)
-            if part > 0:
-                found[row] = outlines.hull(self.points(np.array(outline)))
-                share[row] = part / boxes_.area(boxes[row : row + 1])[0]
-        return boxes_.clip(found, self.size), np.minimum(share, 1)
+            scale = abs(self.matrix[0, 0] * self.matrix[1, 1])
+            share = np.zeros(len(boxes), boxes.dtype)
+            np.divide(boxes_.area(found), boxes_.area(boxes) * scale, out=share, where=solid)
+            found[share <= 0] = 0
+            return found, np.minimum(share, 1)
+        share = np.zeros(len(boxes), boxes.dtype)
+        unsure = solid
+        if self.is_affine:
+            whole = solid & (found == moved).all(axis=1)
+            share[whole] = 1
+            unsure = solid & ~whole & (found[:, 2:] > found[:, :2]).all(axis=1)
+        found[share == 0] = 0
+        rows = np.flatnonzero(unsure)
+        edges = self._edges() if len(rows) else []
+        for row, box in zip(rows.tolist(), boxes[rows].tolist(), strict=True):
+            share[row], found[row] = self._glimpse(box, edges)
+        return found, share
 
-    def _edges(self) -> Float[np.ndarray, "4 3"]:
-        """The frame's edges in the old image: a * x + b * y + c is not below 0 on the side that is shown."""
-        across, down, depth = self.matrix
+    def _glimpse(self, box: list[float], edges: list[list[float]]) -> tuple[float, list[float]]:
+        """The share of one box that the new frame shows, and the box around it there."""
+        left, top, right, bottom = box
+        outline = outlines.cut([(left, top), (right, top), (right, bottom), (left, bottom)], edges)
+        share = outlines.area(outline) / ((right - left) * (bottom - top))
+        if share == 0:
+            return 0.0, [0.0] * 4
+        (a, b, c), (d, e, f), (g, h, i) = self.matrix.tolist()
         height, width = self.size
-        return np.stack([across, width * depth - across, down, height * depth - down])
+        depths = [g * x + h * y + i for x, y in outline]
+        across = [(a * x + b * y + c) / depth for (x, y), depth in zip(outline, depths, strict=True)]
+        down = [(d * x + e * y + f) / depth for (x, y), depth in zip(outline, depths, strict=True)]
+        low_x, low_y = max(min(across), 0.0), max(min(down), 0.0)
+        return min(share, 1.0), [low_x, low_y, min(max(across), width), min(max(down), height)]
+
+    def _edges(self) -> list[list[float]]:
+        """The frame's edges in the old image: a * x + b * y + c is not below 0 on the side that is shown."""
+        across, down, depth = self.matrix.tolist()
+        height, width = self.size
+        right = [width * w - x for w, x in zip(depth, across, strict=True)]
+        bottom = [height * w - y for w, y in zip(depth, down, strict=True)]
+        return [across, right, down, bottom]
 
 
 def identity(size: Size) -> Move:

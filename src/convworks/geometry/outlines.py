@@ -51,6 +51,8 @@ def cut(outline: Sequence[Point], edges: Iterable[Sequence[float]]) -> list[Poin
     left = list(outline)
     for a, b, c in edges:
         depths = [a * x + b * y + c for x, y in left]
+        if min(depths, default=0) >= 0:
+            continue
         passed: list[Point] = []
         for place, ((x, y), depth) in enumerate(zip(left, depths, strict=True)):
             before, (old_x, old_y) = depths[place - 1], left[place - 1]
