@@ -132,7 +132,7 @@ def _namings(backbone: Backbone) -> list[Mapping[str, str]]:
 
         return [{name: their_key(name) for name in own}]
     if backbone.name in packaged.PACKAGES:
-        pairs = packaged.pairs(backbone.name)
+        pairs = list(packaged.pairs(backbone.name))
         return [
             dict(zip(own, (theirs for theirs, _ in pairs), strict=False)),
             dict(zip(own, (timms for _, timms in pairs), strict=False)),
