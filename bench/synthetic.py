@@ -1,8 +1,8 @@
 """Are the synthetic scenes a task for a ConvNet, and not for less? And how fast are they drawn?
 
-Ten classes at 64x64, 2,000 images to learn from and 500 to measure on: a linear model on pixels must stay below .6
-where a small ConvNet passes .9. Four classes as the demo has them, 40 images a class: the nearest mean colour must
-stay below .6 where a linear model on pretrained features reaches about .95.
+Ten classes at 64x64, 2,000 images to learn from and 500 to measure on: a linear model on pixels must stay
+below .6 where a small ConvNet passes .9. Four classes as the demo has them, 40 images a class: the nearest
+mean colour must stay below .6 where a linear model on pretrained features reaches about .95.
 
     python bench/synthetic.py            all figures, as JSON
     python bench/synthetic.py speed      one of: speed, linear, convnet, colour, pretrained
@@ -155,7 +155,7 @@ def _right(net: nn.Module, images: Tensor, truth: np.ndarray) -> float:
 
 
 def colour() -> dict[str, float]:
-    """The nearest mean colour of a class, and a linear model on colour histograms, for the demo's four classes."""
+    """The nearest mean colour of a class, and a linear model on colour histograms, for four classes."""
     (images, labels), (others, truth) = drawn(FOUR, 1000, (64, 64))
     means, seen = images.mean(axis=(1, 2)), others.mean(axis=(1, 2))
     centres = np.stack([means[labels == label].mean(axis=0) for label in range(len(FOUR))])
@@ -173,7 +173,7 @@ def _histogram(images: np.ndarray) -> np.ndarray:
 
 
 def pretrained() -> dict[str, float]:
-    """A linear model on pretrained features of 40 images a class, measured on 200 others; two to four classes."""
+    """A linear model on pretrained features: 40 images a class to learn from, 50 others to measure on."""
     from convworks import backbones
 
     net = backbones.create("efficientnet-lite0").eval()

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import shutil
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -131,9 +132,7 @@ def test_every_object_varies_and_stays_in_its_frame(name: str) -> None:
         rim = np.concatenate([coverage[0], coverage[-1], coverage[:, 0], coverage[:, -1]])
         assert rim.max() == 0
         shapes.append(coverage > 0.5)
-    differing = [
-        np.logical_xor(first, second).mean() for first, second in zip(shapes, shapes[1:], strict=False)
-    ]
+    differing = [np.logical_xor(first, second).mean() for first, second in pairwise(shapes)]
     assert min(differing) > 0.005
 
 

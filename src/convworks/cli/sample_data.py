@@ -11,7 +11,7 @@ from pathlib import Path
 
 from convworks.errors import RecipeError
 
-HELP = "Write a synthetic data set with honest labels: textured scenes, or flat shapes, for any of the four tasks."
+HELP = "Write a synthetic data set with honest labels for any of the four tasks: lit scenes, or flat shapes."
 EXAMPLES = (
     "convworks sample-data creatures/",
     "convworks sample-data boxes/ --task detection --classes fish,crab,snail --count 500 --size 320x240",
@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--task",
         choices=("classification", "localization", "detection", "segmentation"),
         default="classification",
-        help="which annotations: class folders, a CSV of boxes, COCO, or index masks (default: classification)",
+        help="class folders, a CSV of boxes, COCO, or index masks (default: classification)",
     )
     parser.add_argument("--count", type=int, default=240, metavar="N", help="how many images (default: 240)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Synthetic pictures with honest annotations for all four tasks, drawn from a seed: data that is always there."""
+"""Synthetic pictures with honest annotations for all four tasks, drawn from a seed."""
 
 from convworks.data.synthetic.objects import OBJECTS
 from convworks.data.synthetic.plan import class_names

@@ -41,7 +41,7 @@ def box_table(plan: Plan, things: Sequence[Sequence[Thing]]) -> str:
 
 
 def coco(plan: Plan, things: Sequence[Sequence[Thing]], split: Split) -> str:
-    """COCO JSON of one split: boxes and run lengths of the visible parts; file names from the set's folder on."""
+    """COCO JSON of one split: boxes and run lengths of the visible parts; paths from the set's folder on."""
     width, height = plan.size
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What synthetic objects lie on: soil, sand, stone, wood, cloth, grass, water and what a lens leaves out of focus."""
+"""What synthetic objects lie on: soil, sand, stone, wood, cloth, grass, water, and things out of focus."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def wood(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pict
     """Planks with their grain."""
     short = min(shape)
     across = rng.uniform() < 0.5
-    frame = shape[::-1] if across else shape
-    x, y = _axes(frame)
+    frame = (shape[1], shape[0]) if across else shape
+    _, y = _axes(frame)
     planks = rng.uniform(1.5, 5)
     row = y * planks + rng.uniform(0, 1)
     number = np.floor(row)
@@ -175,7 +175,9 @@ def grass(rng: np.random.Generator, shape: tuple[int, int], light: Light) -> Pic
     outlines = np.ascontiguousarray(np.concatenate([line - side, (line + side)[::-1]]).transpose(1, 0, 2))
     height = np.linspace(0.35, 1.1, blades)[:, None]
     paints = shades[rng.integers(0, 5, blades)] * height * rng.uniform(0.8, 1.2, (blades, 1))
-    for outline, paint in zip(np.round(outlines * 16).astype(np.int32, order="C"), paints.tolist(), strict=True):
+    for outline, paint in zip(
+        np.round(outlines * 16).astype(np.int32, order="C"), paints.tolist(), strict=True
+    ):
         cv2.fillPoly(picture, [outline], paint, cv2.LINE_AA, 4)
     return dimmed(picture, 0.8 + 0.4 * fractal(rng, shape, short * 0.3, octaves=2))
 

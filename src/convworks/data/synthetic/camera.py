@@ -1,4 +1,4 @@
-"""What light and lens add to a scene: uneven light, shade, colour cast, blur, noise, and the screen's curve."""
+"""What light and lens add to a scene: uneven light, shade, a tint, blur, noise, and the screen's curve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NORMAL = np.array([NormalDist().inv_cdf((level + 0.5) / 256) for level in range
 
 
 def shade(picture: Picture, rng: np.random.Generator) -> None:
-    """Let the light fall off across the scene, and often the soft shadow of something outside it, in place."""
+    """Let light fall off across the scene, often with the soft shadow of something outside it; in place."""
     height, width = picture.shape[:2]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from convworks.data.synthetic import creatures, plants, things
+from convworks.data.synthetic import creatures, fruits, plants, shore, things
 from convworks.data.synthetic.render import Part
 
 OBJECTS: dict[str, Callable[[np.random.Generator], tuple[Part, ...]]] = {
     "beetle": creatures.beetle,
-    "fish": creatures.fish,
+    "fish": shore.fish,
     "leaf": plants.leaf,
     "mushroom": plants.mushroom,
     "bird": creatures.bird,
@@ -19,15 +19,15 @@ OBJECTS: dict[str, Callable[[np.random.Generator], tuple[Part, ...]]] = {
     "key": things.key,
     "mug": things.mug,
     "snail": creatures.snail,
-    "starfish": creatures.starfish,
+    "starfish": shore.starfish,
     "butterfly": creatures.butterfly,
     "umbrella": things.umbrella,
-    "cherry": plants.cherry,
+    "cherry": fruits.cherry,
     "hammer": things.hammer,
-    "turtle": creatures.turtle,
-    "pear": plants.pear,
-    "crab": creatures.crab,
+    "turtle": shore.turtle,
+    "pear": fruits.pear,
+    "crab": shore.crab,
     "wrench": things.wrench,
-    "carrot": plants.carrot,
-    "acorn": plants.acorn,
+    "carrot": fruits.carrot,
+    "acorn": fruits.acorn,
 }

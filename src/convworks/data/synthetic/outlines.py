@@ -21,7 +21,7 @@ _CAP = np.array([(math.cos(turn), math.sin(turn)) for turn in (0.5, 1.05, 1.57, 
 
 @cache
 def _catmull_rom(samples: int) -> Float[np.ndarray, "s 4"]:
-    """Weights of four knots in a row for `samples` points between the middle two, the last of these left out."""
+    """Weights of four knots in a row for `samples` points from the second up to the third."""
     t = np.arange(samples, dtype=np.float32) / samples
     weights = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
     return np.stack(weights, axis=1) / 2
@@ -70,14 +70,14 @@ def ellipse(
 
 
 def radial(radius: Callable[[Float[np.ndarray, "k"]], Float[np.ndarray, "k"]], points: int = 96) -> Outline:
-    """The outline whose distance from the origin, in the direction of an angle in radians, is `radius(angle)`."""
+    """The outline whose distance from the origin towards an angle (radians) is `radius(angle)`."""
     around = np.linspace(0, 2 * np.pi, points, endpoint=False, dtype=np.float32)
     distance = radius(around)
     return np.stack([distance * np.cos(around), distance * np.sin(around)], axis=1).astype(np.float32)
 
 
 def limb(points: Points, widths: Sequence[float], samples: int = 6) -> Outline:
-    """A rounded, tapering stroke along the smooth line through `points`; `widths` are its half widths there."""
+    """A rounded, tapering stroke along the smooth line through `points`; `widths` are half its width."""
     line = opened(points, samples)
     steps = np.arange(len(line)) * ((len(widths) - 1) / (len(line) - 1))
     half = np.interp(steps, np.arange(len(widths)), widths).astype(np.float32)[:, None]

@@ -11,7 +11,7 @@ from convworks.data.synthetic.textures import Colour, colour
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Palette:
-    """Colours that go together, in linear light: `body` and its `accent`, `second`, and a `dark` and a `light` one."""
+    """Colours that go together, in linear light: of the body, its marks, other parts, dark and light ones."""
 
     body: Colour
     accent: Colour
@@ -21,7 +21,7 @@ class Palette:
 
 
 def any_hue(rng: np.random.Generator) -> float:
-    """A hue from the whole circle, more often one of those that nature is fond of: from red over ochre to green."""
+    """A hue from the whole circle, more often one that nature is fond of: from red over ochre to green."""
     return float(rng.uniform(-0.04, 0.36) if rng.uniform() < 0.6 else rng.uniform())
 
 

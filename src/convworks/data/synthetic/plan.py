@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -20,12 +19,13 @@ Layout = Literal["split", "flat"]
 
 MARKER = ".convworks-sample-data.json"
 PART = ".convworks-part"
-DRAWING = 1  # rises whenever the same (seed, index) is drawn differently, so that two drawings never mix in a folder
+DRAWING = 1
+"""Rises whenever the same (seed, index) is drawn differently, so that two drawings never mix in a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The settings of a set; `size` is (width, height), `layout` is for classification, `void` for segmentation."""
+    """The settings of a set: `size` is (width, height); `layout` is for classification, `void` for masks."""
 
     task: Task
     classes: tuple[str, ...]
@@ -60,7 +60,7 @@ class Plan:
 
 
 def class_names(style: Style, classes: int | Sequence[str]) -> tuple[str, ...]:
-    """The sorted names for a number of classes (the first of the list) or for names; raises DataError for others.
+    """The sorted names for a number of classes (the first in the list) or for names; else raises DataError.
 
     >>> class_names("scenes", 3)
     ('beetle', 'fish', 'leaf')
@@ -143,4 +143,4 @@ def put(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
     part.write_bytes(content)
-    os.replace(part, path)
+    part.replace(path)

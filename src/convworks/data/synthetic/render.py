@@ -1,4 +1,4 @@
-"""Parts with a height and a surface become a lit picture of an object with its coverage, and that is laid on a scene."""
+"""Parts with a height and a surface become a lit picture with its coverage, and that is laid on a scene."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FRAME = 1.16  # the unit frame with a margin, for what bends outwards a little
 class Light:
     """One distant light above the picture and the light of the surroundings.
 
-    `azimuth` is where it comes from in radians (0: right, clockwise on the screen), `elevation` its height in radians;
-    `direct` and `ambient` are colours in linear light.
+    `azimuth` is where it comes from (radians, 0 from the right, clockwise on the screen), `elevation` its
+    height (radians); `direct` and `ambient` are colours in linear light.
     """
 
     azimuth: float
@@ -41,10 +41,11 @@ class Light:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """One surface of an object: outlines (united) without holes, colours, a pattern between them, and its relief.
+    """One surface of an object: outlines (united) less the holes, two colours and a pattern, and a relief.
 
-    `bulge` is the height of its middle and `rounding` the width of its rounded rim, in units; `relief` the height of
-    the pattern (may be negative), `gloss` the strength of its highlight and `grain` the roughness of its skin, in [0, 1].
+    In units: `bulge` is the height of its middle, `rounding` the width of its rounded rim, `relief` the
+    height of its pattern (negative: carved). In [0, 1]: `gloss` is how strong its highlight is, `grain` how
+    rough its skin.
     """
 
     outlines: tuple[Outline, ...]
@@ -60,17 +61,19 @@ class Part:
 
 
 def any_light(rng: np.random.Generator) -> Light:
-    """A light from anywhere but straight below or above, warm or cool, with surroundings of the other tint."""
+    """A light from any side, warm or cool, with surroundings of the other tint."""
     warmth = rng.normal(0, 0.10)
     direct = np.array([1 + warmth, 1.0, 1 - warmth], np.float32) * np.float32(rng.uniform(0.9, 1.3))
-    ambient = np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth], np.float32) * np.float32(rng.uniform(0.22, 0.4))
+    ambient = np.array([1 - 0.6 * warmth, 1.0, 1 + 0.8 * warmth], np.float32) * np.float32(
+        rng.uniform(0.22, 0.4)
+    )
     return Light(
         azimuth=rng.uniform(0, 2 * np.pi), elevation=rng.uniform(0.55, 1.1), direct=direct, ambient=ambient
     )
 
 
 def lit(albedo: Picture, height: Field, light: Light, *, turn: float = 0.0, gloss: float = 0.0) -> Picture:
-    """`albedo` under `light`; `height` is in pixels, `turn` how far (radians) the picture will be turned afterwards."""
+    """`albedo` under `light`; `height` in pixels, `turn` how far (radians) it will be turned afterwards."""
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     azimuth = light.azimuth - turn
@@ -79,7 +82,10 @@ def lit(albedo: Picture, height: Field, light: Light, *, turn: float = 0.0, glos
     steepness = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     facing = np.maximum((up - to_x * slope_x - to_y * slope_y) * steepness, 0)
     around = 0.55 + 0.45 * steepness
-    glow = [direct * facing + ambient * around for direct, ambient in zip(light.direct, light.ambient, strict=True)]
+    glow = [
+        direct * facing + ambient * around
+        for direct, ambient in zip(light.direct, light.ambient, strict=True)
+    ]
     shaded = albedo * cv2.merge(glow)
     if gloss > 0:
         length = math.sqrt(flat * flat + (up + 1) ** 2)
@@ -119,10 +125,10 @@ def rendered(
     turn: float = 0.0,
     mirror: bool = False,
 ) -> Float[np.ndarray, "s s 4"]:
-    """A square picture of an object, `pixels` wide for the unit frame: linear colour times coverage, and coverage.
+    """A square picture of an object, `pixels` wide: linear colour times coverage, and coverage in [0, 1].
 
-    `turn` is how far (radians) it will be turned afterwards; `parts` are painted in their order, each with a soft
-    shadow on those below it. `mirror` swaps left and right.
+    `parts` are painted in their order, each with a soft shadow on those below it. `turn` is how far (radians)
+    the picture will be turned afterwards; `mirror` swaps left and right.
     """
     scale = pixels / (2 * FRAME)
     canvas = np.zeros((pixels, pixels, 3), np.float32)
@@ -158,7 +164,7 @@ def rendered(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Laid:
-    """An object as it lies in a scene: `picture` (h, w, 4) covers the rectangle whose upper left is (`left`, `top`)."""
+    """An object as it lies in a scene: `picture` covers the rectangle that begins at (`left`, `top`)."""
 
     picture: Float[np.ndarray, "h w 4"]
     left: int
@@ -174,9 +180,10 @@ def turned(
     squeeze: float,
     size: tuple[int, int],
 ) -> Laid | None:
-    """`picture` laid down at `centre` (x, y in pixels), `scale` pixels a unit; None where it misses the image.
+    """`picture` moved to `centre` (x, y in pixels) at `scale` pixels a unit; None where it misses the image.
 
-    `angle` is in radians, `squeeze` in (0, 1] shortens it along y before it is turned, `size` is (width, height).
+    `squeeze` in (0, 1] shortens it along y before it is turned by `angle` (radians); `size` is (width,
+    height).
     """
     cosine, sine = float(np.cos(angle)), float(np.sin(angle))
     move = np.array([[cosine, -sine * squeeze], [sine, cosine * squeeze]], np.float32) * scale
@@ -196,7 +203,7 @@ def turned(
 
 
 def lay(canvas: Picture, laid: Laid, light: Light, *, height: float, depth: float) -> Field:
-    """Paint an object and its shadow onto `canvas` in place; returns its coverage of the whole image, in [0, 1].
+    """Paint an object and its shadow onto `canvas` in place; returns its coverage of the whole image.
 
     `height` (pixels) is how high it stands above the ground, `depth` in [0, 1] how dark its shadow is.
     """
@@ -217,7 +224,7 @@ def lay(canvas: Picture, laid: Laid, light: Light, *, height: float, depth: floa
 
 
 def _shade(coverage: Field, reach: float, azimuth: float, height: float, depth: float) -> Field:
-    """What is left of the light: a shadow thrown `reach` pixels away, and a darker rim where the object stands."""
+    """What is left of the light: a shadow thrown `reach` pixels away, a dark rim where the object stands."""
     move = np.array([[1, 0, -reach * math.cos(azimuth)], [0, 1, -reach * math.sin(azimuth)]], np.float32)
     thrown = cv2.warpAffine(coverage, move, coverage.shape[::-1])
     shadow = cv2.GaussianBlur(thrown, (0, 0), max(0.8, 0.4 * height))

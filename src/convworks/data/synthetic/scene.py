@@ -1,4 +1,4 @@
-"""One textured scene as a Sample, drawn from (seed, index) alone, with what is visible of each object as its truth."""
+"""One textured scene as a Sample, drawn from (seed, index) alone; its truth is what is visible."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from convworks.samples import Sample
 
 Size = tuple[int, int]
 
-LEAST_SCALE = 9.0  # pixels a unit, at which the shaft of a key is still a pixel wide
+LEAST_SCALE = 9.0
+"""Pixels a unit at which the shaft of a key is still a pixel wide."""
 
 
 def scene(
     seed: int, index: int, *, task: Task, classes: Sequence[str], size: Size, void: bool = False
 ) -> Sample:
-    """Image `index` of the set `seed`: a picture of `size` (width, height) in pixels and its truth for `task`.
+    """Image `index` of the set `seed`: a picture of `size` (width, height) and its truth for `task`.
 
-    Class ids are positions in the sorted `classes`; in the class map 0 is the background and id + 1 the class, and
-    with `void` borders that belong to one thing by less than four fifths are 255. Boxes and masks are of the visible
-    part.
+    Boxes and masks are of the visible parts. Class ids are positions in the sorted `classes`; in the class
+    map 0 is the background and id + 1 the class; with `void`, pixels that are less than four fifths of one
+    thing are 255.
 
     >>> scene(0, 3, task="localization", classes=["fish", "key"], size=(96, 64)).boxes.shape
     (1, 4)
@@ -58,7 +59,7 @@ def scene(
 def _cast(
     rng: np.random.Generator, task: Task, main: int, classes: int, short: int
 ) -> list[tuple[int, float, float]]:
-    """Who is in the scene, from back to front: (class, pixels a unit, how far it may roam from the middle, 0 to 1)."""
+    """Who is in the scene, from back to front: (class, pixels a unit, how far from the middle, 0 to 1)."""
     match task:
         case "classification":
             cast = [(main, short * rng.uniform(0.30, 0.48), 0.25)]
@@ -71,7 +72,10 @@ def _cast(
             others = int(rng.integers(0, 6))
             scales = short * np.exp(rng.uniform(math.log(0.12), math.log(0.38), 1 + others))
             labels = [main, *(int(label) for label in rng.integers(0, classes, others))]
-            return [(label, max(LEAST_SCALE, float(scale)), 1.0) for label, scale in zip(labels, scales, strict=True)]
+            return [
+                (label, max(LEAST_SCALE, float(scale)), 1.0)
+                for label, scale in zip(labels, scales, strict=True)
+            ]
 
 
 def _add_object(
@@ -84,7 +88,7 @@ def _add_object(
     scale: float,
     roam: float,
 ) -> None:
-    """Paint one object where enough of it and of those before it stays visible; the first finds a place always."""
+    """Paint one object where enough of it and of those before it stays visible; the first always fits."""
     angle, squeeze = rng.normal(0, 0.4), rng.uniform(0.8, 1.0)
     pixels = int(np.clip(2.2 * FRAME * scale, 24, 1024))
     picture = rendered(OBJECTS[name](rng), pixels, light, rng, turn=angle, mirror=bool(rng.uniform() < 0.5))

@@ -1,4 +1,4 @@
-"""Flat rectangles, ellipses and triangles on textured noise: the set that the pass lines of PAPERS.md belong to."""
+"""Flat rectangles, ellipses and triangles on textured noise: a quick set to check methods on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def flat_scene(
 
     `size` is (width, height) in pixels; ids, masks and boxes are as in `scene`.
 
-    >>> len(flat_scene(0, 1, task="detection", classes=["ellipse", "triangle"], size=(96, 96)).boxes) in (1, 2, 3)
+    >>> sample = flat_scene(0, 1, task="detection", classes=["ellipse", "triangle"], size=(96, 96))
+    >>> 1 <= len(sample.boxes) <= 3
     True
     """
     names = sorted(classes)

@@ -25,7 +25,7 @@ def colour(hue: float, saturation: float, value: float) -> Colour:
 
 
 def tinted(field: Field, paint: Colour) -> Picture:
-    """`paint` as bright as `field` says. (Planes that are merged are many times faster than broadcasting to HWC.)"""
+    """`paint` as bright as `field` says. (Merging planes is many times faster than broadcasting to HWC.)"""
     return cv2.merge([field * channel for channel in paint])
 
 
@@ -35,7 +35,7 @@ def dimmed(picture: Picture, field: Field) -> Picture:
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[float, float]) -> Field:
-    """Smooth noise of unit deviation about 0; `cell` is the size of its features in pixels (height, width)."""
+    """Smooth noise of unit deviation about 0; `cell` is its features' (height, width) in pixels."""
     height, width = shape
     rows, columns = max(2, int(height / cell[0]) + 2), max(2, int(width / cell[1]) + 2)
     grid = rng.standard_normal((min(rows, height), min(columns, width)), dtype=np.float32)
@@ -52,7 +52,7 @@ def fractal(
     roughness: float = 0.55,
     stretch: float = 1.0,
 ) -> Field:
-    """Noise of `octaves` scales, from `cell` pixels downwards, in [0, 1] about 0.5; `stretch` lengthens it along x."""
+    """Noise of `octaves` scales from `cell` pixels down, in [0, 1]; `stretch` draws it out along x."""
     total = np.zeros(shape, np.float32)
     weight, power = 1.0, 0.0
     for octave in range(octaves):
@@ -79,6 +79,11 @@ def step(field: Field, edge: float, softness: float) -> Field:
 def plain() -> Pattern:
     """One colour, hardly mottled."""
     return lambda x, y, noise: 0.35 * noise
+
+
+def faint(pattern: Pattern, strength: float) -> Pattern:
+    """`pattern`, hardly there: `strength` in [0, 1]."""
+    return lambda x, y, noise: strength * pattern(x, y, noise)
 
 
 def mottled(edge: float = 0.5, softness: float = 0.25) -> Pattern:

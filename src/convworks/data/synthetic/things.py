@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from convworks.data.synthetic.outlines import (
@@ -9,14 +11,13 @@ from convworks.data.synthetic.outlines import (
     closed,
     ellipse,
     limb,
-    mirrored,
     placed,
     radial,
     straight,
 )
 from convworks.data.synthetic.palette import any_palette
 from convworks.data.synthetic.render import Part
-from convworks.data.synthetic.textures import any_pattern, plain, shaded, striped
+from convworks.data.synthetic.textures import any_pattern, faint, plain, shaded, striped
 
 Parts = tuple[Part, ...]
 
@@ -41,11 +42,16 @@ def key(rng: np.random.Generator) -> Parts:
         outlines.append(straight([(0, y - height), (side * length, y - height), (side * length, y), (0, y)]))
         y -= height + rng.uniform(0.04, 0.07)
     pattern = any_pattern(rng) if rng.uniform() < 0.3 else plain()
-    metal = {"base": colours.body, "accent": colours.accent}
-    return (
-        Part(outlines=tuple(outlines), pattern=pattern, bulge=0.07, rounding=0.08, gloss=0.8, **metal),
-        Part(outlines=(bow,), holes=holes, pattern=pattern, bulge=0.08, rounding=0.09, gloss=0.8, **metal),
+    shaft = Part(
+        outlines=tuple(outlines),
+        base=colours.body,
+        accent=colours.accent,
+        pattern=pattern,
+        bulge=0.08,
+        rounding=0.09,
+        gloss=0.8,
     )
+    return shaft, replace(shaft, outlines=(bow,), holes=holes)
 
 
 def mug(rng: np.random.Generator) -> Parts:
@@ -141,7 +147,7 @@ def hammer(rng: np.random.Generator) -> Parts:
     )
     droop = rng.uniform(0.05, 0.28)
     claw = limb([(-0.1, y), (-0.36, y - 0.02), (-0.64, y + droop)], [high, high * 0.8, 0.03])
-    grain = striped(0, rng.uniform(4, 7), 0, 6)
+    grain = faint(striped(0, rng.uniform(4, 7), 0, 6), 0.5)
     return (
         Part(
             outlines=(handle,),
@@ -238,6 +244,3 @@ def umbrella(rng: np.random.Generator) -> Parts:
             gloss=rng.uniform(0.05, 0.35),
         ),
     )
-
-
-__all__ = ["Parts", "hammer", "key", "mirrored", "mug", "umbrella", "wrench"]

@@ -1,4 +1,4 @@
-"""What is true of a synthetic picture: whose turn a class is, which part an image belongs to, what is visible."""
+"""What is true of a synthetic picture: its class, its split, and what is visible in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_VISIBLE = 0.5
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Shown:
-    """An object in a picture: its class id, its whole area in pixels, and the share of each pixel that shows it."""
+    """An object in a picture: its class id, its whole area in pixels, and how much of each pixel shows it."""
 
     label: int
     area: float
@@ -25,7 +25,7 @@ class Shown:
 
 
 def label_of(seed: int, index: int, classes: int) -> int:
-    """The class of image `index`: each block of `classes` images holds every class once, in an order of its own.
+    """The class of image `index`: every block of `classes` images holds each class once, in its own order.
 
     >>> sorted(label_of(7, index, 4) for index in range(8, 12))
     [0, 1, 2, 3]
@@ -59,7 +59,7 @@ def leaves_enough(shown: Sequence[Shown], coverage: Field, rows: slice, columns:
 
 
 def sample(image: UInt8[np.ndarray, "h w 3"], shown: Sequence[Shown], *, label: int, void: bool) -> Sample:
-    """The picture with the masks, boxes and class map of what is visible; `void` marks unsure borders with 255."""
+    """The picture with the masks, boxes and class map of what is visible; `void` makes unsure borders 255."""
     shape = image.shape[:2]
     things = [(thing, thing.visible > 0.5) for thing in shown]
     things = [(thing, mask) for thing, mask in things if mask.any()]

@@ -41,9 +41,10 @@ def write(
 
     classification: `train/` and `val/` with a folder a class (with `layout` "flat", the classes alone);
     localization: `images/` and `boxes.csv`; detection: `images/`, `train.json` and `val.json` (COCO);
-    segmentation: `train/` and `val/` with `images/` and `masks/`, and `classes.txt` (with `void`, 255 on unsure
-    borders). Image i depends on (seed, i) and the settings, never on `count` or `workers`: a larger count makes the
-    same set longer, and what an interrupted call has written is kept by the next. `progress` is told (done, of).
+    segmentation: `train/` and `val/` with `images/` and `masks/`, and `classes.txt` (with `void`, unsure
+    borders are 255). Image i depends on (seed, i) and the settings, never on `count` or `workers`: a larger
+    count makes the same set longer, and what an interrupted call has written is kept by the next. `progress`
+    is told (done, of).
 
     Raises DataError for impossible settings and for a folder that holds anything else.
     """
