@@ -1,4 +1,4 @@
-"""What every backbone must keep, whoever wrote it: its stages are what its contract says, at any size, cut anywhere."""
+"""What every backbone must keep: its stages are what its contract says, at any size and cut anywhere."""
 
 from __future__ import annotations
 

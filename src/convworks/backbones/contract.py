@@ -7,11 +7,12 @@ lies after it learns (`transfer`), and a detector or a segmenter taps the stages
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +90,13 @@ class Backbone(nn.Module):
             stage.requires_grad_(number >= stages)
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> Backbone:
         """Training mode for what learns; what is frozen stays in evaluation mode."""
         super().train(mode)
         for stage in list(self.stages)[: self.frozen_stages]:
             stage.eval()
         if self.frozen_statistics:
             for module in self.modules():
-                if isinstance(module, BatchNorm):
+                if isinstance(module, NORMS):
                     module.eval()
         return self

@@ -1,6 +1,6 @@
-"""Input that is not what the weights were trained on is noticed and said: the readers' "values outside 0..255".
+"""Input that is not what the weights were trained on is noticed and said: a reader's "values outside 0..255".
 
-Nothing is refused here: a picture may be dark, or all sky. What is said is what the numbers look like, and the fix.
+Nothing is refused here: a picture may be dark, or all sky. What is said is what the numbers look like.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from convworks.backbones.contract import Expects
@@ -28,8 +27,8 @@ FEW = 4
 PHOTOGRAPHS, BLUER, SHARE = 8, 0.05, 0.7
 
 
-def notice(images: Float[Tensor, "n c h w"], expects: Expects) -> list[str]:
-    """What is unlike what the weights `expects`, a sentence each, in a batch as the net would get it; [] if nothing.
+def notice(images: Tensor, expects: Expects) -> list[str]:
+    """What the weights do not expect of a batch (n, 3, h, w) as the net would get it, a sentence each.
 
     >>> notice(torch.linspace(0, 255, 300).reshape(1, 10, 10, 3).movedim(3, 1), Expects())[0]
     'The input looks like values from 0 to 255; the weights expect values from -1 to 1.'
@@ -48,7 +47,7 @@ def notice(images: Float[Tensor, "n c h w"], expects: Expects) -> list[str]:
 
 
 def _wrong_range(pictures: Tensor, expects: Expects) -> list[str]:
-    """A sentence where the values do not lie as they should, and another way of preparing them explains it."""
+    """A sentence where the values do not lie as they should, with the preparation that explains them."""
     expected = _ends(_restored(pictures, expects.mean, expects.deviation))
     fits = _inside(expected)
     others = [
@@ -67,7 +66,9 @@ def _wrong_range(pictures: Tensor, expects: Expects) -> list[str]:
     likely = next((name for name, ends in reversed(others) if _inside(ends)), None)
     low, high = pictures.min().item(), pictures.max().item()
     looks = f"; it looks like {likely}" if likely else ""
-    return [f"The input has values from {low:.3g} to {high:.3g}{looks}; the weights expect {_range(expects)}."]
+    return [
+        f"The input has values from {low:.3g} to {high:.3g}{looks}; the weights expect {_range(expects)}."
+    ]
 
 
 def _wrong_order(pictures: Tensor) -> list[str]:
@@ -77,8 +78,8 @@ def _wrong_order(pictures: Tensor) -> list[str]:
     if len(pictures) < PHOTOGRAPHS or difference.mean() < BLUER or bluer < SHARE * len(pictures):
         return []
     return [
-        f"In {bluer} of {len(pictures)} pictures blue is stronger than red, and in most photographs it is the other "
-        "way round: the channels may be in the order BGR; the weights expect RGB."
+        f"In {bluer} of {len(pictures)} pictures blue is stronger than red, and in most photographs it is the "
+        "other way round: the channels may be in the order BGR; the weights expect RGB."
     ]
 
 
@@ -105,7 +106,9 @@ def _reaches(ends: tuple[list[float], list[float]]) -> bool:
 def _range(expects: Expects) -> str:
     """The values that black and white have in every channel, as words."""
     low = min((0 - mean) / deviation for mean, deviation in zip(expects.mean, expects.deviation, strict=True))
-    high = max((1 - mean) / deviation for mean, deviation in zip(expects.mean, expects.deviation, strict=True))
+    high = max(
+        (1 - mean) / deviation for mean, deviation in zip(expects.mean, expects.deviation, strict=True)
+    )
     return f"values from {low:.3g} to {high:.3g}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,7 +65,8 @@ def unpickled(content: bytes, where: str) -> dict[str, Tensor]:
     """The tensors in the bytes of a PyTorch file that holds a state dict, perhaps inside a checkpoint."""
     _refuse_packed(content, where)
     try:
-        document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of what it then refuses, or of how old the file is
+            document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{where} holds more than tensors, so it was not opened: a pickle can run code.",
