@@ -1,0 +1,105 @@
+"""A run as one HTML file: it works offline and without scripts, asks the network for nothing, and prints."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from convworks import __version__
+from convworks.report.markup import Markup, join, tag
+from convworks.report.sections.calibration import calibration
+from convworks.report.sections.cards import mistakes, samples
+from convworks.report.sections.confusion import confusion
+from convworks.report.sections.curves import curves
+from convworks.report.sections.data import data
+from convworks.report.sections.limits import limits
+from convworks.report.sections.recipe import recipe
+from convworks.report.sections.score import score
+from convworks.report.sections.transfer import transfer
+from convworks.report.sections.verdict import header
+from convworks.report.story import Story, read
+from convworks.report.wording import count
+
+
+def build(run: Path) -> str:
+    """The report of a run folder as HTML; raises RunError where the folder holds no run.
+
+    It reads the run folder, and of the user's images only the ones that it shows, small.
+    """
+    story = read(run)
+    wall, sample = mistakes(story), samples(story)  # before the rest spends what pictures may weigh
+    parts = {
+        "Score": score(story),
+        "Mistakes": wall,
+        "Confusion": confusion(story),
+        "Sample": sample,
+        "Learning": curves(story),
+        "Transfer": transfer(story),
+        "Probabilities": calibration(story),
+        "Data": data(story),
+        "Recipe": recipe(story),
+        "Limits": limits(story),
+    }
+    there = {name: part for name, part in parts.items() if part}
+    return _page(story, header(story), there)
+
+
+def write(run: Path, to: Path | None = None) -> Path:
+    """Writes the report (to `report.html` in the run folder), whole or not at all, and returns its path."""
+    target = to or run / "report.html"
+    page = build(run).encode("utf-8")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _page(story: Story, head: Markup, parts: dict[str, Markup]) -> str:
+    style = resources.files("convworks.report").joinpath("page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    name = str(story.model.get("name") or story.run.name)
+    ids = {label: part.partition('id="')[2].partition('"')[0] for label, part in parts.items()}
+    links = [tag("li", tag("a", label, href=f"#{where}")) for label, where in ids.items()]
+    body = tag(
+        "body",
+        tag("a", "Skip to the verdict", href="#main", class_="skip"),
+        tag("nav", tag("ul", links), aria_label="Parts of this report"),
+        tag("main", head, _gone(story), *parts.values(), id="main"),
+        tag("footer", tag("p", f"Written by Convworks {__version__}. This file holds everything it shows.")),
+    )
+    meta = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", f"{name}: Convworks report"),
+        tag("style", Markup(style)),
+    )
+    return join(Markup("<!doctype html>\n"), tag("html", meta, body, lang="en"), Markup("\n"))
+
+
+def _gone(story: Story) -> Markup:
+    if not story.album.missing:
+        return Markup()
+    said = (
+        f"{count(len(story.album.missing), 'picture')} cannot be shown: the image files are not where they were "
+        f"({story.album.root})."
+    )
+    return tag("p", said, class_="gone")

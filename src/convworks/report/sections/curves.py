@@ -1,0 +1,120 @@
+"""Training and tuning loss on one chart: the overfitting span shaded, guessing drawn, the kept epoch marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from convworks.evaluation.curves import Overfitting, overfitting
+from convworks.evaluation.uncertainty import wilson
+from convworks.events import EpochEnded
+from convworks.report.drawing import apart, box, curve, dot, figure, line, text, ticks
+from convworks.report.markup import Child, Markup, folded, percent, section, table, tag
+from convworks.report.story import Story
+from convworks.report.wording import duration, loss
+
+HEIGHT, TOP, BOTTOM, LEFT = 300, 26, 36, 40
+HIGHEST = 2.0  # the chart ends at this many times the loss of guessing
+
+
+def curves(story: Story) -> Markup:
+    """The section, empty where no epoch ended."""
+    if not story.epochs:
+        return Markup()
+    parts = [_stage(stage, epochs, len(story.classes)) for stage, epochs in story.epochs.items()]
+    how = (
+        "Both lines are the mean loss of an image; lower is better. Training falls below tuning on every net: "
+        "what tells overfitting is tuning that rises while training still falls."
+    )
+    return section("learning", "How it learned", tag("p", how), *parts)
+
+
+def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int) -> Markup:
+    train, tuning = [e.train_loss for e in epochs], [e.tuning_loss for e in epochs]
+    seen = overfitting(train, tuning)
+    kept = next((e for e in reversed(epochs) if e.best), None)
+    said = (
+        f"Stage {stage}, {len(epochs)} epochs: training loss from {loss(train[0])} to {loss(train[-1])}, tuning loss "
+        f"from {loss(tuning[0])} to {loss(tuning[-1])}, lowest {loss(min(tuning))}."
+    )
+    if seen:
+        said += f" Overfitting since epoch {epochs[seen.since - 1].epoch}."
+    if kept:
+        said += f" Epoch {kept.epoch} was kept."
+    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, classes, seen, kept, width)), said)
+    rows = [_row(epoch, kept) for epoch in epochs]
+    heads = ["Epoch", "Training loss", "Tuning loss", "Right", "95 % interval", "Learning rate", "Time", ""]
+    listing = table(heads, rows, numbers=range(1, 7))
+    return tag(
+        "div", tag("h3", f"Stage: {stage}"), chart, folded(f"The {len(epochs)} epochs as a table", listing)
+    )
+
+
+def _row(epoch: EpochEnded, kept: EpochEnded | None) -> list[str]:
+    low, high = wilson(epoch.right, epoch.of)
+    return [
+        str(epoch.epoch),
+        loss(epoch.train_loss),
+        loss(epoch.tuning_loss),
+        f"{epoch.right} of {epoch.of}",
+        f"{percent(low)} to {percent(high)}",
+        f"{epoch.learning_rate:.2g}",
+        duration(epoch.seconds),
+        "kept" if kept and epoch.epoch == kept.epoch else "",
+    ]
+
+
+def _chart(
+    epochs: Sequence[EpochEnded], classes: int, seen: Overfitting | None, kept: EpochEnded | None, width: int
+) -> list[Child]:
+    guess = math.log(max(classes, 2))
+    right = 96 if width > 500 else 74
+    losses = [value for e in epochs for value in (e.train_loss, e.tuning_loss) if math.isfinite(value)]
+    top = min(max([*losses, guess]), HIGHEST * guess) * 1.06
+    first, last = epochs[0].epoch, max(epochs[-1].epoch, epochs[0].epoch + 1)
+
+    def x(epoch: float) -> float:
+        return LEFT + (epoch - first) / (last - first) * (width - LEFT - right)
+
+    def y(value: float) -> float:
+        return TOP + (1 - min(value, top) / top) * (HEIGHT - TOP - BOTTOM)
+
+    drawn: list[Child] = []
+    if seen:
+        since = epochs[seen.since - 1].epoch
+        drawn.append(box(x(since), TOP, x(last) - x(since), HEIGHT - TOP - BOTTOM, "overfitted"))
+        if x(last) - x(since) > 76:
+            high = TOP + 16 if y(guess) > TOP + 24 else y(guess) + 18
+            drawn.append(text((x(since) + x(last)) / 2, high, "overfitting", "warning-label", "middle"))
+    for value in ticks(top):
+        drawn += [
+            line(LEFT, y(value), width - right, y(value), "grid"),
+            text(LEFT - 8, y(value) + 4, f"{value:g}", "tick", "end"),
+        ]
+    every = max(1, math.ceil((last - first) / (12 if width > 500 else 6)))
+    for epoch in range(first, last + 1, every):
+        drawn.append(text(x(epoch), HEIGHT - BOTTOM + 18, str(epoch), "tick", "middle"))
+    drawn.append(text((LEFT + width - right) / 2, HEIGHT - 2, "epoch", "tick", "middle"))
+    drawn.append(line(LEFT, y(guess), width - right, y(guess), "guess"))
+    if kept:
+        drawn.append(line(x(kept.epoch), TOP - 6, x(kept.epoch), HEIGHT - BOTTOM, "kept"))
+        anchor = "end" if x(kept.epoch) > width - right - 40 else "middle" if kept.epoch > first else "start"
+        drawn.append(text(x(kept.epoch), TOP - 11, f"kept: epoch {kept.epoch}", "label", anchor))
+    ends: list[tuple[float, str, str]] = [(y(guess), "guessing", "quiet")]
+    for name, kind, values in (
+        ("training", "one", [e.train_loss for e in epochs]),
+        ("tuning", "other", [e.tuning_loss for e in epochs]),
+    ):
+        points = [
+            (x(e.epoch), y(value) if math.isfinite(value) else value)
+            for e, value in zip(epochs, values, strict=True)
+        ]
+        drawn.append(curve(points, f"line {kind}"))
+        if len(points) <= 40:
+            drawn += [dot(at, level, 2.5, kind) for at, level in points if math.isfinite(level)]
+        finite = [level for _, level in points if math.isfinite(level)]
+        if finite:
+            ends.append((finite[-1], f"{name} {loss(values[-1])}" if width > 500 else name, f"{kind} label"))
+    for level, (_, said, kind) in zip(apart([end[0] for end in ends], 16), ends, strict=True):
+        drawn.append(text(width - right + 8, level + 4, said, kind))
+    return drawn

@@ -1,0 +1,40 @@
+"""What the report does not say: the limits of a score, in words."""
+
+from __future__ import annotations
+
+from convworks.evaluation.uncertainty import half_width
+from convworks.events import DataFound
+from convworks.report.markup import Markup, section, tag
+from convworks.report.story import Story
+from convworks.report.wording import count
+
+
+def limits(story: Story) -> Markup:
+    """The section, empty without a score."""
+    scored, found = story.scored, story.last(DataFound)
+    if scored is None or scored.of == 0:
+        return Markup()
+    points = round(100 * half_width(scored.of))
+    said = [
+        "The score holds for images made like these. Another camera, season, place or person behind it may bring "
+        "it down, and nothing here measures by how much.",
+        f"The net knows {count(len(story.classes), 'class', 'classes')} and no other: an image of something else is "
+        "still given one of these names.",
+        f"With {count(scored.of, 'image')}, differences below about {2 * points} points between two models may be "
+        "luck. Compare them on the same images: convworks compare RUN RUN.",
+    ]
+    if scored.chosen_on == "tuning":
+        said.append(
+            "The images that measure also chose, so the score flatters. Only new images can tell by how much."
+        )
+    if found and found.copies:
+        said.append(
+            f"{count(found.copies, 'copy was', 'copies were')} found and kept on one side of the split. Pictures of "
+            "one scene that look different are not found, and would flatter the score."
+        )
+    if found and found.set_aside:
+        said.append(
+            f"{count(len(found.set_aside), 'file')} set aside took no part: "
+            "the score says nothing about files like them."
+        )
+    return section("limits", "What this does not tell", tag("ul", [tag("li", line) for line in said]))

@@ -1,0 +1,149 @@
+"""What a run folder tells: all that a report is made of, read once; nothing of it is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from convworks.errors import ConvworksError, RunError
+from convworks.evaluation.result import Evaluation
+from convworks.evaluation.verdicts import counts_of, diagnose, score
+from convworks.events import (
+    Candidate,
+    DataFound,
+    DepthProbed,
+    EpochEnded,
+    Event,
+    Finding,
+    Scored,
+    SplitMade,
+    decode,
+)
+from convworks.recipe.options import Recipe
+from convworks.recipe.options import read as read_recipe
+from convworks.report.pictures import Album
+
+Kind = TypeVar("Kind")
+GRAVITY = {"error": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run on disk; `recipe` and `evaluation` are None, and `model` is empty, where it got no further."""
+
+    run: Path
+    events: tuple[Event, ...]
+    recipe: Recipe | None
+    model: Mapping[str, Any]
+    evaluation: Evaluation | None
+    album: Album
+
+    def last(self, kind: type[Kind]) -> Kind | None:
+        """The latest event of a kind; a resumed run says some of them twice."""
+        return next((event for event in reversed(self.events) if isinstance(event, kind)), None)
+
+    def every(self, kind: type[Kind]) -> list[Kind]:
+        """All events of a kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @cached_property
+    def epochs(self) -> dict[str, list[EpochEnded]]:
+        """The epochs by stage, each once, in their order."""
+        stages: dict[str, dict[int, EpochEnded]] = {}
+        for event in self.every(EpochEnded):
+            stages.setdefault(event.stage, {})[event.epoch] = event
+        return {stage: [epochs[number] for number in sorted(epochs)] for stage, epochs in stages.items()}
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The candidates by name, each once."""
+        return list({event.name: event for event in self.every(Candidate)}.values())
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, as far as any file tells."""
+        if self.evaluation:
+            return self.evaluation.classes
+        found = self.last(DataFound)
+        return tuple(self.model.get("classes", ())) or (tuple(found.counts) if found else ())
+
+    @cached_property
+    def scored(self) -> Scored | None:
+        """The score of the evaluation beside the report, or the one that the run said."""
+        found, said = self.last(DataFound), self.last(Scored)
+        if self.evaluation is None or self.evaluation.n == 0:
+            return said
+        if said and (said.right, said.of) == (self.evaluation.right, self.evaluation.n):
+            return said
+        learned = found.counts if found else counts_of(self.evaluation)[1]
+        return score(self.evaluation, learned)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the run said and what its score says, each code once, the gravest first."""
+        known = {finding.code: finding for finding in self.every(Finding)}
+        answers, truth = counts_of(self.evaluation) if self.evaluation else ({}, {})
+        for finding in diagnose(answers=answers, truth=truth, scored=self.scored):
+            known.setdefault(finding.code, finding)
+        return tuple(sorted(known.values(), key=lambda finding: GRAVITY[finding.level]))
+
+    @cached_property
+    def chance(self) -> float:
+        """The share right by guessing."""
+        split = self.last(SplitMade)
+        return split.chance if split else 1 / max(len(self.classes), 1)
+
+    @cached_property
+    def depth(self) -> DepthProbed | None:
+        """The probe of each stage of the net, where one was made."""
+        return self.last(DepthProbed)
+
+
+def read(run: Path) -> Story:
+    """The story of a run folder; raises RunError where there is none, or a file of it is damaged."""
+    log = run / "events.jsonl"
+    if not log.is_file():
+        what = "has no events.jsonl, so no run was written there" if run.is_dir() else "does not exist"
+        raise RunError(f"{run} {what}.", fix="name a run folder, such as runs/pets")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = tuple(line.event for text in lines if (line := decode(text)))
+    evaluation = _evaluation(run / "evaluation.json")
+    found = next((event for event in said if isinstance(event, DataFound)), None)
+    root = evaluation.root if evaluation else found.root if found else ""
+    recipe = run / "recipe.toml"
+    return Story(
+        run=run,
+        events=said,
+        recipe=read_recipe(recipe) if recipe.is_file() else None,
+        model=_card(run / "model.json"),
+        evaluation=evaluation,
+        album=Album(root),
+    )
+
+
+def _card(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
+    return cast(Mapping[str, Any], values) if isinstance(values, dict) else {}
+
+
+def _evaluation(path: Path) -> Evaluation | None:
+    if not path.is_file():
+        return None
+    try:
+        return Evaluation.read(path)
+    except ConvworksError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} is damaged: {type(error).__name__} {error}.",
+            fix="convworks evaluate RUN writes it anew",
+        ) from error
