@@ -1,4 +1,4 @@
-"""Seven operations on a 500x375 image to 224x224, images a second on one core, beside the augmentation libraries.
+"""Seven operations on a 500x375 image to 224x224, images a second on one core, beside other libraries.
 
     python bench/augment.py [rounds] [images a round]
 

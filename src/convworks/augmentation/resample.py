@@ -42,7 +42,7 @@ def image(pixels: Pixels, move: Move, border: Border = "reflect", out: Pixels | 
         return _delivered(np.ascontiguousarray(copied), out, pixels)
     pixels, move = _shrunk(*_cut(pixels, move))
     four, move = (cv2.cvtColor(pixels, TO_FOUR), move) if border == "fill" else _mirrored(pixels, move)
-    return cv2.cvtColor(_warped(four, move, cv2.INTER_LINEAR, "fill", GREY), TO_THREE, dst=out)
+    return cv2.cvtColor(_warped(four, move, cv2.INTER_LINEAR, border, GREY), TO_THREE, dst=out)
 
 
 def smooth(
@@ -133,14 +133,14 @@ def _cut(pixels: Pixels, move: Move) -> tuple[Pixels, Move]:
 
 
 def _part(low: float, high: float, size: int) -> tuple[int, int]:
-    """The pixels from `low` to `high` and the mirror images of those that lie beyond 0 or `size`, and two more."""
+    """The pixels from `low` to `high`, those whose mirror lies beyond 0 or `size`, and two more."""
     start = int(max(min(low, size - max(high - size, 0)) - 2, 0))
     stop = int(min(max(high, -low) + 3, size))
     return min(start, size - 1), max(stop, 1)
 
 
 def _shrunk(pixels: Pixels, move: Move) -> tuple[Pixels, Move]:
-    """The image, halved by averaging until neither side need shrink much below half, and the move from there."""
+    """The image, averaged until neither side need shrink much below half, and the move from there."""
     across, down = scales(move)
     while True:
         height, width = pixels.shape[:2]
@@ -156,7 +156,7 @@ def _shrunk(pixels: Pixels, move: Move) -> tuple[Pixels, Move]:
 
 
 def _mirrored(pixels: Pixels, move: Move) -> tuple[UInt8[np.ndarray, "h w 4"], Move]:
-    """The image in four channels with its mirror around it as far as the frame reaches, and the move from there.
+    """The image in four channels, with its mirror around it where the frame needs it, and the move from there.
 
     Mirrored here and not by OpenCV, whose warp takes half as long again where it must mirror by itself.
     """
@@ -169,15 +169,16 @@ def _mirrored(pixels: Pixels, move: Move) -> tuple[UInt8[np.ndarray, "h w 4"], M
     wide = np.empty((y0 + height + y1, x0 + width + x1, 4), np.uint8)
     cv2.cvtColor(pixels, TO_FOUR, dst=wide[y0 : y0 + height, x0 : x0 + width])
     rows = wide[y0 : y0 + height]
-    rows[:, :x0] = rows[:, 2 * x0 : x0 : -1]
-    rows[:, x0 + width :] = rows[:, x0 + width - 2 : x0 + width - 2 - x1 : -1]
-    wide[:y0] = wide[2 * y0 : y0 : -1]
-    wide[y0 + height :] = wide[y0 + height - 2 : y0 + height - 2 - y1 : -1]
+    right_edge, bottom_edge = x0 + width, y0 + height
+    rows[:, :x0] = rows[:, x0 + 1 : 2 * x0 + 1][:, ::-1]
+    rows[:, right_edge:] = rows[:, right_edge - 1 - x1 : right_edge - 1][:, ::-1]
+    wide[:y0] = wide[y0 + 1 : 2 * y0 + 1][::-1]
+    wide[bottom_edge:] = wide[bottom_edge - 1 - y1 : bottom_edge - 1][::-1]
     return wide, Move(move.matrix @ matrix([[1, 0, -x0], [0, 1, -y0]]), move.size)
 
 
 def _beyond(reach: float, size: int) -> int:
-    """Pixels of mirror for a frame that reaches so far beyond the edge: one more, and no more than there are."""
+    """Pixels of mirror for a frame that reaches so far beyond an edge: one more, at most all there are."""
     return min(max(int(reach + 2), 0), size - 1) if reach > -1 else 0
 
 

@@ -78,7 +78,7 @@ class Move:
         if not self.is_affine:
             return outlines.hull(self.points(outlines.corners(boxes)))
         (a, b, x), (c, d, y), _ = self.matrix.tolist()
-        # The lowest x of the corners is that of the left edge where a > 0, of the right where a < 0, and so on.
+        # The lowest x of the corners is that of the left edge where a > 0, else of the right, and so on.
         low = [[max(a, 0), max(c, 0)], [max(b, 0), max(d, 0)], [min(a, 0), min(c, 0)], [min(b, 0), min(d, 0)]]
         high = [*low[2:], *low[:2]]
         both = np.array([[*left, *right] for left, right in zip(low, high, strict=True)])
