@@ -138,20 +138,6 @@ def test_the_cache_lies_where_the_environment_says(
     assert kept.folder() == Path(folder)
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "kept"
-    kept.write(file, b"good")
-
-    def full(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
-        kept.write(file, b"new")
-    assert [each.name for each in tmp_path.iterdir()] == ["kept"]
-    assert file.read_bytes() == b"good"
-
-
 @pytest.fixture(scope="module")
 def judged(packs: Path) -> Callable[[nn.Module, float], tuple[int, int, float]]:
     """Of a net and a mean: right first answers, right in five, and the mean log-probability of the truth."""

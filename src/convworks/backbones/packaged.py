@@ -19,7 +19,8 @@ from torch import Tensor
 
 from convworks.backbones import kept, tensors
 from convworks.backbones.contract import Card
-from convworks.errors import WeightsError
+from convworks.errors import StorageError, WeightsError
+from convworks.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +71,8 @@ def state(name: str) -> dict[str, Tensor]:
             return {key: loaded[key] for key in order}
     converted = _converted(name, package)
     content = safetensors.torch.save(converted)
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, never the weights
-        kept.write(kept.folder() / f"{stem}.{hashlib.sha256(content).hexdigest()}.safetensors", content)
+    with contextlib.suppress(StorageError):  # a cache that cannot be written costs time, never the weights
+        write_whole(kept.folder() / f"{stem}.{hashlib.sha256(content).hexdigest()}.safetensors", content)
     return converted
 
 

@@ -30,7 +30,7 @@ def net_of(path: Path) -> str:
 
 def licence_of(path: Path) -> str:
     """The licence of the weights that the run started from, "not stated" where that is unknown."""
-    card = _facts(path).get("card")
+    card = _facts(path).get("weights")
     licence = card.get("licence") if isinstance(card, dict) else None
     return licence if isinstance(licence, str) else "not stated"
 

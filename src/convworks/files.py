@@ -1,0 +1,80 @@
+"""A file is written whole or not at all: beside its place, synced, then renamed over it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from convworks.errors import StorageError
+
+MARK = ".tmp"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """`content` in `path`, or what was there before; never half of it, whenever the process is killed.
+
+    Raises StorageError where the disk is full or the folder cannot be written; nothing is left behind then.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=MARK)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        if isinstance(error, OSError):
+            raise refusal(path, error, len(content)) from error
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a loss of power."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path) -> int:
+    """Removes what a killed `write_whole` left in a folder; returns how many files that were."""
+    left = [path for path in folder.glob(f".*{MARK}") if path.is_file()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def refusal(path: Path, error: OSError, size: int = 0) -> StorageError:
+    """The StorageError for what the system said when `path` was to be written."""
+    need = f"{size / 1e6:.1f} MB are needed for it, " if size else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageError(
+            f"{path} could not be written: {need}{room(path) / 1e6:.1f} MB are free.",
+            fix="make room or name another folder; what was saved before is intact",
+        )
+    return StorageError(
+        f"{path} could not be written: {error.strerror or error}.", fix="name a folder that you may write to"
+    )
+
+
+def room(path: Path) -> int:
+    """Free bytes on the disk that holds `path`, 0 where that cannot be known."""
+    import shutil
+
+    for folder in (path, *path.absolute().parents):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                return shutil.disk_usage(folder).free
+    return 0

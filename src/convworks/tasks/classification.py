@@ -1,0 +1,68 @@
+"""Image classification: "taking an input image and outputting a class number out of a set of categories"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from convworks.backbones.contract import Stage
+from convworks.data.record import Record
+from convworks.samples import Classification
+from convworks.tasks.contract import Loss, Task
+
+
+class ClassificationHead(nn.Module):
+    """The last stage's map, averaged over its positions, dropped out, and one linear layer: the logits.
+
+    Source: global average pooling, Network in Network (1312.4400), section 3.2.
+    """
+
+    def __init__(self, channels: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, maps: Sequence[Float[Tensor, "n c h w"]]) -> Float[Tensor, "n k"]:
+        """The logits from the outputs of the stages, of which the last is read."""
+        return self.linear(self.dropout(maps[-1].float().mean((2, 3))))
+
+
+def head(info: Sequence[Stage], classes: int, dropout: float) -> ClassificationHead:
+    """A new last layer for a net whose stages `info` describes."""
+    return ClassificationHead(info[-1].channels, classes, dropout)
+
+
+def target(record: Record, ids: Mapping[str, int]) -> dict[str, int]:
+    """The class id of a record."""
+    return {"label": ids[record.label]}
+
+
+def cross_entropy(
+    outputs: Float[Tensor, "n k"], targets: Mapping[str, Tensor], progress: float, smoothing: float = 0.0
+) -> Loss:
+    """Cross-entropy with label smoothing (1512.00567, section 7); `smoothing` is spread over all classes."""
+    labels: Int[Tensor, "n"] = targets["label"]
+    total = F.cross_entropy(outputs.float(), labels, reduction="sum", label_smoothing=smoothing)
+    return Loss(total=total, weight=torch.tensor(float(len(labels))))
+
+
+def decode(outputs: Float[Tensor, "n k"], names: Sequence[str]) -> list[Classification]:
+    """The classes of each image from most to least probable; ties go to the first name."""
+    probabilities = outputs.double().softmax(1).cpu().numpy()
+    ranked = (-probabilities).argsort(1, kind="stable")
+    return [
+        Classification(
+            names=tuple(names[place] for place in places), probabilities=tuple(float(row[place]) for place in places)
+        )
+        for row, places in zip(probabilities, ranked.tolist(), strict=True)
+    ]
+
+
+CLASSIFICATION = Task(
+    name="classification", head=head, target=target, loss=partial(cross_entropy, smoothing=0.1), decode=decode
+)

@@ -1,0 +1,70 @@
+"""How much to freeze: near data, freeze more; far data, freeze less. Near is measured, not guessed.
+
+A linear model is cross-validated on what each stage of the frozen net gives. Where the last stages serve the
+user's classes best, the net already knows what it needs and little has to change; where an earlier stage does as
+well, everything after it was made for something else and learns anew (Yosinski et al. 1411.1792, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from convworks.transfer import linear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Probe:
+    """What a linear model made of one stage: how many images it got right, cross-validated, and at which strength."""
+
+    name: str
+    right: int
+    loss: float
+    strength: float
+    logits: Float[np.ndarray, "n k"]
+
+
+def probe(
+    name: str,
+    features: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n"],
+    classes: int,
+    folds: Int[np.ndarray, "n"],
+) -> Probe:
+    """The best cross-validated linear model on one stage's features; the strength is chosen by the log loss."""
+    found = linear.cross_validate(features, labels, classes, folds)
+    losses = {strength: linear.log_loss(logits, labels) for strength, logits in found.items()}
+    best = min(losses, key=lambda strength: losses[strength])
+    right = int((found[best].argmax(1) == labels).sum())
+    return Probe(name=name, right=right, loss=losses[best], strength=best, logits=found[best])
+
+
+def choose(probes: Sequence[Probe], n: int, strides: Sequence[int]) -> tuple[int, str]:
+    """How many stages, from the input, stay frozen; and why, in words.
+
+    Frozen is everything up to the first stage that a linear model reads nearly as well as the last one (within
+    one standard error of the best); at least the stages of stride 4 and less, which see edges, and at most all
+    but the last quarter, so that something is left to learn.
+    """
+    best = max(probe.right for probe in probes)
+    share = best / n
+    error = float(np.sqrt(max(share * (1 - share), 1 / n) / n))
+    near = next(i for i, probe in enumerate(probes) if probe.right / n >= share - error)
+    edges = sum(stride <= 4 for stride in strides)
+    most = len(probes) - max(1, -(-len(probes) // 4))
+    freeze = min(max(near, edges), most)
+    reached = probes[near]
+    where = "only" if near >= most else "already"
+    judged = (
+        "your pictures are near to what the net knows, so most of it stays"
+        if near >= most
+        else "what comes after was made for other pictures, so it learns"
+    )
+    why = (
+        f'a linear model gets {share:.2f} at best; {where} after "{reached.name}" '
+        f"it gets within one standard error of that ({reached.right / n:.2f}): {judged}"
+    )
+    return freeze, why
