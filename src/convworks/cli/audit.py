@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from convworks.data.record import DataSet
 
 HELP = """\
-Look at every image once: what the data is, which files cannot be read, which are copies of one another, within
-and across train, val and classes. Nothing is written to your files. Exit code 1 when something needs attention."""
+Look at every image once: what the data is, which files cannot be read, which are copies of one another,
+within and across train, val and classes. Your files are not written to.
+Exit code 1 when something needs attention."""
 EXAMPLES = ("convworks audit pets/", "convworks audit labels.csv --json > audit.json")
 
 
@@ -61,7 +62,11 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(summary(found), ensure_ascii=True, indent=1))
     else:
         print("\n".join(lines(found)))
-        print("Look into the lines marked ! or x." if attention else "Nothing needs attention.")
+        print(
+            "See to what is marked ! or x; --json names every file."
+            if attention
+            else "Nothing needs attention."
+        )
     return int(attention)
 
 

@@ -171,8 +171,10 @@ def _columns(table: Path, first: tuple[int, list[str]] | None) -> tuple[dict[str
                 expected="a first line path,label or path,label,split",
                 fix=f"add the line, or call the column {' or '.join(COLUMNS[name][:3])}",
             )
-    said = [f'"{shown(header[at])}" as the {name}' for name, at in found.items() if header[at] != name]
-    return found, [f"Of {shown(table.name)}, read {', '.join(said)}."] if said else []
+    taken = [f'"{shown(header[at])}" as the {name}' for name, at in found.items() if header[at] != name]
+    rest = [word for at, word in enumerate(header) if word and at not in found.values()]
+    said = [f"Of {shown(table.name)}, read {', '.join(taken)}."] if taken else []
+    return found, [*said, f"Columns not used: {few(rest, 8)}."] if rest else said
 
 
 def _match(header: Sequence[str]) -> dict[str, int]:

@@ -70,13 +70,14 @@ def read(root: Path) -> DataSet:
 def write(dataset: DataSet, destination: Path) -> None:
     """Copies each image to `split/class/name`. Raises DataError for a class that no folder can be called."""
     taken: set[str] = set()
+    top = "train" if any(record.split for record in dataset.records) else ""
     for record in dataset.records:
         if not record.label or "/" in record.label or suffixes.hidden(record.label):
             raise DataError(
                 f'{shown(record.path)}: no folder can be called "{shown(record.label)}".',
                 fix="rename the class, or write a csv",
             )
-        folder = f"{record.split}/{record.label}" if record.split else record.label
+        folder = "/".join(part for part in (record.split or top, record.label) if part)
         target = f"{folder}/{record.path.rpartition('/')[2]}"
         if target in taken:
             target = f"{folder}/{len(taken)}-{record.path.rpartition('/')[2]}"
