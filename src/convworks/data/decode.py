@@ -20,7 +20,7 @@ from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError,
 
 from convworks.data import cut, rgb
 from convworks.data.names import shown
-from convworks.data.quiet import listening
+from convworks.data.quiet import hush_libtiff, listening
 from convworks.errors import DecodeError
 
 MAX_PIXELS = 64_000_000
@@ -53,6 +53,7 @@ _PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Imported here, because Pillow would import all that it has to look for one that is missing."""
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+hush_libtiff()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

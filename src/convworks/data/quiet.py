@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
+
+from PIL import _imaging  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+def hush_libtiff() -> None:
+    """Asks libtiff, where it can be reached, not to write on standard error; what it finds is raised by Pillow."""
+    library = ctypes.CDLL(_imaging.__file__)
+    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        if setter := getattr(library, name, None):
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
+
 
 _FROM = r"(PIL|convworks\.data)(\.|$)"
 _lock = threading.Lock()

@@ -123,4 +123,4 @@ def _stretched(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     low, high = values.min(), values.max()
     if low == high:
         return np.zeros(values.shape, np.uint8)
-    return np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+    return np.rint((values - low) * 255 / (high - low)).astype(np.uint8)
