@@ -1,7 +1,7 @@
 """Every kind of spec: its module agrees with its arithmetic over a grid.
 
-A new kind joins by existing: the grid is made from the fields of its dataclass. A field with a new name needs a
-line in `CHOICES`, and this suite says so.
+A new kind joins by existing: the grid is made from the fields of its dataclass. A field with a new name needs
+a line in `CHOICES`, and this suite says so.
 """
 
 from collections.abc import Iterator

@@ -7,8 +7,7 @@ counted. Numbers are float32, four bytes each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from convworks.arithmetic.shape import fit
 from convworks.arithmetic.spec import (
@@ -127,8 +126,7 @@ def multiply_adds(layer: Layer, volume: Volume) -> int:
             assert_never(layer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(NamedTuple):
     """What training keeps of a layer until the way back: its input, its output, and further `extra` bytes."""
 
     input: bool = False

@@ -8,8 +8,7 @@ Source of the recurrence: Araujo et al., Computing Receptive Fields of Convoluti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, assert_never
 
 from convworks.arithmetic.shape import fit, output_of, windows
 from convworks.arithmetic.spec import (
@@ -46,8 +45,7 @@ if TYPE_CHECKING:
 Number: TypeAlias = "int | Fraction"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(NamedTuple):
     """One axis, in input pixels: how much a unit sees, how far its neighbour's is, where unit 0's starts."""
 
     size: Number = 1
@@ -132,7 +130,7 @@ def slid(field: Field, reach: int, stride: int, before: int) -> Field:
 
 def whole(field: Field, units: int) -> Field:
     """The field of what reads all `units` of an axis."""
-    return replace(field, size=field.size + (units - 1) * field.jump)
+    return field._replace(size=field.size + (units - 1) * field.jump)
 
 
 def shared_out(field: Field, units: int, outputs: int) -> Field:

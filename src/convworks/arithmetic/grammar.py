@@ -5,21 +5,19 @@ One table serves reading and printing, so that both agree. A new kind of layer j
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from convworks.arithmetic import spec
 from convworks.arithmetic.spec import Pair, Sides
+from convworks.arithmetic.values import NEEDED
 
 Read: TypeAlias = Callable[[str], Any]
 Write: TypeAlias = Callable[[Any], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(NamedTuple):
     """How a layer is written: its words (ours first), what follows the word, and what the word settles."""
 
     kind: type[spec.Layer]
@@ -32,7 +30,7 @@ class Form:
     def options(self) -> tuple[str, ...]:
         """The fields that may follow as options."""
         taken = {self.head, self.channels, *(name for name, _ in self.settles)}
-        return tuple(item.name for item in fields(self.kind) if item.name not in taken)
+        return tuple(name for name in self.kind.FIELDS if name not in taken)
 
 
 FORMS: tuple[Form, ...] = (
@@ -83,20 +81,26 @@ WORDED: dict[str, tuple[str, Any]] = {
     "bilinear": ("mode", "bilinear"),
 }
 
-# Seven digits are more than any layer needs, and keep arithmetic on a mistyped number quick.
-WHOLE = r"[0-9]{1,7}"
-PAIR = re.compile(rf"({WHOLE})(?:x({WHOLE}))?")
-SIDES = re.compile(rf"({WHOLE})(?:\+({WHOLE}))?(?:x({WHOLE})(?:\+({WHOLE}))?)?")
-WIDTHS = re.compile(rf"{WHOLE}(?:-{WHOLE})*")
-FRACTION = re.compile(rf"{WHOLE}(?:\.[0-9]{{1,20}})?(?:e-?[0-9]{{1,3}})?")
+MOST_DIGITS = 7
+"""More than any layer needs; arithmetic on a mistyped number stays quick."""
+
+
+def read_whole(text: str) -> int:
+    """A whole number of at most seven digits."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise ValueError("a whole number of at most seven digits")
+    return int(text)
 
 
 def read_pair(text: str) -> Pair:
     """ "3" or "3x5" (height x width)."""
-    match = PAIR.fullmatch(text)
-    if not match:
+    try:
+        numbers = [read_whole(part) for part in text.split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
         raise ValueError('a whole number, or height x width as in "3x5"')
-    return int(match[1]), int(match[2] or match[1])
+    return numbers[0], numbers[-1]
 
 
 def write_pair(pair: Pair) -> str:
@@ -106,14 +110,14 @@ def write_pair(pair: Pair) -> str:
 
 def read_sides(text: str) -> Sides:
     """ "1", "1x2" (vertical x horizontal), "0+1" (before and after), or "1+0x2+3"."""
-    match = SIDES.fullmatch(text)
-    if not match:
+    try:
+        axes = [[read_whole(end) for end in axis.split("+")] for axis in text.split("x")]
+    except ValueError:
+        axes = []
+    if len(axes) not in (1, 2) or not all(len(ends) in (1, 2) for ends in axes):
         raise ValueError('a whole number, vertical x horizontal as in "1x2", or before + after as in "0+1"')
-    top = int(match[1])
-    bottom = int(match[2] or top)
-    left = int(match[3]) if match[3] else top
-    right = int(match[4]) if match[4] else left if match[3] else bottom
-    return top, bottom, left, right
+    vertical, horizontal = axes[0], axes[-1]
+    return vertical[0], vertical[-1], horizontal[0], horizontal[-1]
 
 
 def write_sides(sides: Sides) -> str:
@@ -124,25 +128,19 @@ def write_sides(sides: Sides) -> str:
     return vertical if (top, bottom) == (left, right) else f"{vertical}x{horizontal}"
 
 
-def read_whole(text: str) -> int:
-    """A whole number of at most seven digits."""
-    if not re.fullmatch(WHOLE, text):
-        raise ValueError("a whole number of at most seven digits")
-    return int(text)
-
-
 def read_widths(text: str) -> tuple[int, ...]:
     """ "16" or "16-8-8"."""
-    if not WIDTHS.fullmatch(text):
-        raise ValueError('whole numbers joined by "-"')
-    return tuple(int(width) for width in text.split("-"))
+    return tuple(read_whole(width) for width in text.split("-"))
 
 
 def read_fraction(text: str) -> float:
     """ "0.5" or "5e-1"."""
-    if not FRACTION.fullmatch(text):
+    if not text.isascii() or len(text) > 24 or not text[:1].isdecimal():
         raise ValueError('a number as in "0.5"')
-    return float(text)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError('a number as in "0.5"') from None
 
 
 # How the text of a field is read and printed, by the field's name.
@@ -181,7 +179,7 @@ def by_word() -> dict[str, Form]:
 @cache
 def defaults(kind: type[spec.Layer]) -> dict[str, Any]:
     """The fields of a kind that need not be written, and what they are then."""
-    return {item.name: item.default for item in fields(kind) if item.default is not MISSING}
+    return {name: default for name, default in kind.FIELDS.items() if default is not NEEDED}
 
 
 def form_of(layer: spec.Layer) -> Form:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from convworks.arithmetic.grammar import (
     VALUED,
@@ -30,8 +29,7 @@ NUMBERS = re.compile(r"[0-9.x-]*(?:e-?[0-9]+)?")
 OPTION = re.compile(r"(op|from|[spdgm])([0-9][0-9x+]*)|(same|tfsame|nobias|ceil|nocount|bilinear)")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A mark, a number before `*`, or a word, and where it begins."""
 
     kind: str
@@ -135,9 +133,7 @@ class Reader:
         known = by_word()
         if name not in known:
             if OPTION.fullmatch(token.text.lower()) or name in (*VALUED, *WORDED):
-                self.wrong(
-                    token, f'the option "{token.text}" has no layer before it that takes it', "a layer"
-                )
+                self.wrong(token, f'the option "{token.text[:40]}" follows no layer that takes it', "a layer")
             guess = nearest(name, [*known, *WORDED])
             fix = f'did you mean "{guess}"?' if guess else ""
             self.wrong(token, f'there is no layer "{name}"', "one of " + ", ".join(_ours()), fix)
@@ -173,38 +169,31 @@ class Reader:
     ) -> bool:
         """Read options out of one word (s2, p1, or s2p1); False where the word is none, and must be none."""
         text, at = token.text.lower(), 0
-        found: list[tuple[str, Any, str]] = []
         while at < len(text):
             match = OPTION.match(text, at)
             if not match:
-                if not must and not found:
+                if not must and not at:
                     return False
                 self.wrong(token, f'"{token.text[:40]}" is no option', self.allowed(form))
-            found.append(
-                (VALUED[match[1]], match[2], match[0]) if match[1] else (*WORDED[match[3]], match[0])
-            )
-            at = match.end()
-        for field, value, written in found:
+            field, value = (VALUED[match[1]], match[2]) if match[1] else WORDED[match[3]]
             if field not in form.options:
-                self.wrong(token, f'"{form.words[0]}" takes no "{written}"', self.allowed(form))
+                self.wrong(token, f'"{form.words[0]}" takes no "{match[0]}"', self.allowed(form))
             if field in given:
                 self.wrong(token, f"{field} is given twice", "once")
             given.add(field)
             try:
-                values[field] = texts(form, field)[0](value) if written[-1].isdigit() else value
+                values[field] = texts(form, field)[0](value) if match[1] else value
             except ValueError as error:
-                self.wrong(token, f'"{written}" cannot be read', str(error))
+                self.wrong(token, f'"{match[0]}" cannot be read', str(error))
+            at = match.end()
         return True
 
     def allowed(self, form: Form) -> str:
         """The options of a form, in words."""
         valued = [f"{letter} ({field})" for letter, field in VALUED.items() if field in form.options]
         worded = [word for word, (field, _) in WORDED.items() if field in form.options]
-        return (
-            f"{form.words[0]} takes {', '.join(valued + worded)}"
-            if valued or worded
-            else f"{form.words[0]} alone"
-        )
+        options = ", ".join(valued + worded)
+        return f"{form.words[0]} takes {options}" if options else f"{form.words[0]} alone"
 
     def joined(self, token: Token, form: Form, name: str, depth: int) -> Layer:
         """`res(...)` or `cat(...)`, its branches apart by `|`."""

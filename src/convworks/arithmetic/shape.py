@@ -5,8 +5,7 @@ Everything is per axis. A layer that slides has a window on each axis (`window`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from convworks.arithmetic.spec import (
     AdaptivePool,
@@ -32,6 +31,7 @@ from convworks.arithmetic.spec import (
     Upsample,
     Volume,
 )
+from convworks.arithmetic.values import replace
 from convworks.arithmetic.window import GRADES, Grade, Slide, Window, same, slide
 from convworks.errors import NetError
 
@@ -61,8 +61,7 @@ def windows(layer: Slider, volume: Volume) -> tuple[Window, Window]:
     return found[0], found[1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class Fit(NamedTuple):
     """One layer on one input: what comes out, and for a layer that slides, how (vertical, horizontal)."""
 
     output: Volume
@@ -141,12 +140,18 @@ def flat(elements: int) -> Volume:
 
 def joined_sum(body: Volume, shortcut: Volume) -> Volume:
     """The volume of a sum; raises NetError where the two differ."""
-    if body != shortcut:
-        raise NetError(
-            f"the body gives {body} and the shortcut {shortcut}: they cannot be added",
-            expected="the same height, width and channels from both",
-        )
-    return body
+    if body == shortcut:
+        return body
+    remedies: list[str] = []
+    if (body.height, body.width) != (shortcut.height, shortcut.width):
+        remedies.append("padding and strides that give both the same height and width")
+    if body.channels != shortcut.channels:
+        remedies.append(f"a shortcut that ends in {body.channels} channels, such as conv1-{body.channels}")
+    raise NetError(
+        f"the body gives {body} and the shortcut {shortcut}: they cannot be added",
+        expected="the same height, width and channels from both",
+        fix=", and ".join(remedies),
+    )
 
 
 def joined_stack(outputs: list[Volume]) -> Volume:

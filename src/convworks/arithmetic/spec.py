@@ -6,9 +6,9 @@ itself; whether it fits what comes before is the business of `shape`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from convworks.arithmetic.values import Value, value
 from convworks.errors import NetError
 
 Pair: TypeAlias = tuple[int, int]
@@ -59,18 +59,21 @@ def around(vertical: int, horizontal: int | None = None) -> Sides:
     return vertical, vertical, sideways, sideways
 
 
-class Checked:
+class Checked(Value):
     """Counts that are whole and large enough, or NetError naming the field."""
 
     __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for name in type(self).__slots__:
+    def check(self) -> None:
+        """Raise NetError for a number that is none or too small."""
+        for name in type(self).FIELDS:
             least = LEAST.get(name)
             if least is None:
                 continue
             value = getattr(self, name)
-            numbers = value if isinstance(value, tuple) else () if isinstance(value, str) else (value,)
+            if name == "padding" and value in ("same", "tfsame"):
+                continue
+            numbers = value if isinstance(value, tuple) else (value,)
             if not all(isinstance(number, int) and number >= least for number in numbers):
                 raise NetError(
                     f"{type(self).__name__}: {name} is {value}.",
@@ -86,7 +89,7 @@ def within(layer: object, name: str, value: float, low: float, high: float) -> N
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Volume(Checked):
     """What a layer reads or writes for one image: height x width x channels, or a flat row of numbers."""
 
@@ -104,7 +107,7 @@ class Volume(Checked):
         return str(self.channels) if self.flat else f"{self.height}x{self.width}x{self.channels}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Conv(Checked):
     """Filters that slide over all channels of their group: `channels` of them, each giving one map."""
 
@@ -117,7 +120,7 @@ class Conv(Checked):
     bias: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DepthwiseConv(Checked):
     """`multiplier` filters for each input channel, which look at that channel only."""
 
@@ -129,7 +132,7 @@ class DepthwiseConv(Checked):
     bias: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TransposedConv(Checked):
     """A convolution run backwards: each input pixel paints its filter; `padding` is cut off at both ends."""
 
@@ -143,7 +146,7 @@ class TransposedConv(Checked):
     bias: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pointwise(Checked):
     """Network in network's 1x1 convolution: at each pixel, the same linear map across the channels."""
 
@@ -151,7 +154,7 @@ class Pointwise(Checked):
     bias: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Mlpconv(Checked):
     """A convolution to `widths[0]` channels, then one 1x1 convolution a further width, each with a ReLU.
 
@@ -163,15 +166,16 @@ class Mlpconv(Checked):
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
 
-    def __post_init__(self) -> None:
-        Checked.__post_init__(self)
+    def check(self) -> None:
+        """Raise NetError for what cannot be."""
+        Checked.check(self)
         if not self.widths:
             raise NetError(
                 "Mlpconv: no widths.", expected="the channels of its convolution, then of each 1x1"
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pool(Checked):
     """The largest, the mean, or the root of the sum of squares of each window, channel by channel.
 
@@ -186,8 +190,9 @@ class Pool(Checked):
     ceil: bool = False
     count_padding: bool = True
 
-    def __post_init__(self) -> None:
-        Checked.__post_init__(self)
+    def check(self) -> None:
+        """Raise NetError for what cannot be."""
+        Checked.check(self)
         if self.kind != "max" and self.dilation != (1, 1):
             raise NetError(f"Pool: dilation with {self.kind}.", expected="dilation for a max pool only")
         if self.kind != "average" and not self.count_padding:
@@ -197,7 +202,7 @@ class Pool(Checked):
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AdaptivePool(Checked):
     """Pooling to a given output size, whatever the input's."""
 
@@ -205,14 +210,14 @@ class AdaptivePool(Checked):
     size: Pair
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GlobalPool(Checked):
     """One number a channel, from the whole map."""
 
     kind: PoolKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Linear(Checked):
     """A fully connected layer; a volume is flattened first. `inputs` is what it is written for, 0 for any."""
 
@@ -221,27 +226,28 @@ class Linear(Checked):
     bias: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Flatten(Checked):
     """A volume laid out as one row of numbers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReLU(Checked):
     """max(0, x)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LeakyReLU(Checked):
     """x where positive, slope * x where negative."""
 
     slope: float = 0.01
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise NetError for what cannot be."""
         within(self, "slope", self.slope, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NoisyReLU(Checked):
     """max(0, x + noise) in training, noise of variance sigmoid(x); max(0, x) afterwards.
 
@@ -249,32 +255,33 @@ class NoisyReLU(Checked):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Tanh(Checked):
     """The hyperbolic tangent, from -1 to 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Sigmoid(Checked):
     """1 / (1 + exp(-x)), from 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Dropout(Checked):
     """Each activation set to zero with this probability, in training only."""
 
     probability: float = 0.5
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise NetError for what cannot be."""
         within(self, "probability", self.probability, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BatchNorm(Checked):
     """Each channel brought to mean 0 and deviation 1 over the batch, then scaled and shifted as learned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Upsample(Checked):
     """A map made `factor` times larger, by repeating pixels or between them."""
 
@@ -282,7 +289,7 @@ class Upsample(Checked):
     mode: Literal["nearest", "bilinear"] = "nearest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Residual(Checked):
     """What `body` gives plus what `shortcut` gives; an empty shortcut passes the input on."""
 
@@ -290,13 +297,14 @@ class Residual(Checked):
     shortcut: tuple[Layer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Concat(Checked):
     """What each branch gives, stacked along the channels; an empty branch passes the input on."""
 
     branches: tuple[tuple[Layer, ...], ...]
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise NetError for what cannot be."""
         if not self.branches:
             raise NetError("Concat: no branches.", expected="at least one")
 
@@ -325,8 +333,8 @@ Join: TypeAlias = Residual | Concat
 Layer: TypeAlias = Plain | Join
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Net:
+@value
+class Net(Value):
     """Layers one after the other, and the volume that goes in."""
 
     layers: tuple[Layer, ...]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from convworks.arithmetic.cost import BYTES, kept, multiply_adds, parameters
 from convworks.arithmetic.field import PIXEL, Fields, through, union
@@ -13,8 +12,7 @@ from convworks.arithmetic.spec import Concat, Flatten, Join, Layer, Net, Plain, 
 from convworks.errors import NetError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One layer of a net on its input.
 
     `place` counts from 1: "4" is the fourth layer, "4.1.2" the second layer of its first branch. A join
@@ -45,8 +43,7 @@ class Row:
         return self.fit.grade if self.fit else "impossible"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class Walk(NamedTuple):
     """All rows up to the first impossible layer, and the bytes that training keeps of the input itself."""
 
     rows: tuple[Row, ...]
@@ -70,8 +67,7 @@ class _Impossible(Exception):
     """The walk ends here; its last row says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
+class _Point(NamedTuple):
     """Where the walk is: the volume there, what its units see, and the tensor that holds it."""
 
     volume: Volume
@@ -91,7 +87,7 @@ class _Walker:
     def finished(self) -> tuple[Row, ...]:
         """The rows, each with the bytes of its output where training keeps that."""
         return tuple(
-            replace(row, kept=row.kept + self.sizes[tensor]) if tensor in self.kept and tensor else row
+            row._replace(kept=row.kept + self.sizes[tensor]) if tensor in self.kept and tensor else row
             for row, tensor in zip(self.rows, self.wrote, strict=True)
         )
 

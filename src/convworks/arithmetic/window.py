@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from convworks.errors import NetError
 
@@ -16,8 +15,7 @@ Grade: TypeAlias = Literal["fits", "padding unread", "skips", "unread", "impossi
 GRADES: tuple[Grade, ...] = ("fits", "padding unread", "skips", "unread", "impossible")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(NamedTuple):
     """One axis of a filter: its size, step, spread, and the padding before and after the input."""
 
     kernel: int
@@ -33,8 +31,7 @@ class Window:
         return self.dilation * (self.kernel - 1) + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slide:
+class Slide(NamedTuple):
     """One axis of a layer on an input of `size` pixels.
 
     `unread` real pixels lie beyond the last window, `skipped` ones between the taps; `padding_unread` counts
@@ -155,7 +152,7 @@ def _skipped(size: int, window: Window, output: int, stop: int) -> int:
 def described_room(size: int, window: Window) -> str:
     """The pixels that a window can slide over, in words: "5 pixels and 2 of padding"."""
     padding = window.before + window.after
-    return f"{size} pixels" + (f" and {padding} of padding" if padding else "")
+    return f"{size} pixel{'s' if size > 1 else ''}" + (f" and {padding} of padding" if padding else "")
 
 
 def same(

@@ -1,0 +1,252 @@
+"""What of a net does not fit, why, and what would mend it; and whether it sees objects at their own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from convworks.arithmetic.field import coverage
+from convworks.arithmetic.formula import formula
+from convworks.arithmetic.notation import write_layer
+from convworks.arithmetic.shape import Fit
+from convworks.arithmetic.spec import (
+    AdaptivePool,
+    BatchNorm,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Layer,
+    Linear,
+    Mlpconv,
+    Net,
+    Pair,
+    Pointwise,
+    Pool,
+    Residual,
+    TransposedConv,
+    Upsample,
+)
+from convworks.arithmetic.walk import Row, Walk
+
+if TYPE_CHECKING:
+    from convworks.arithmetic.mend import Fix
+
+Level: TypeAlias = Literal["note", "warning", "error"]
+"""A note needs nothing; a warning loses something; with an error the net cannot be."""
+
+
+class Finding(NamedTuple):
+    """One thing to know about a net: how grave, which kind, where, what, why, and what would mend it."""
+
+    level: Level
+    code: str
+    where: str
+    what: str
+    why: str
+    fixes: tuple[Fix, ...] = ()
+    fix: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What would mend it, in words; empty where nothing needs to be mended."""
+        return "; or ".join([*map(str, self.fixes), *([self.fix] if self.fix else [])])
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}."]
+        if self.why:
+            lines.append(f"  {self.why}.")
+        lines += [f"  Fix: {fix}." for fix in (*self.fixes, *([self.fix] if self.fix else []))]
+        return "\n".join(lines)
+
+
+def advise(net: Net, followed: Walk, objects: Sequence[float] = ()) -> list[Finding]:
+    """All findings, the gravest first, then from the input on; `objects` are sizes in pixels of the input."""
+    found = [finding for row in followed.rows for finding in _of_row(net, followed, row)]
+    found += _linear_pairs(net.layers, "")
+    found += _scales(net, followed, objects)
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(found, key=lambda finding: order[finding.level])
+
+
+def fixes(net: Net, followed: Walk, row: Row) -> tuple[Fix, ...]:
+    """What would mend a layer; the search is loaded only where something is to be mended."""
+    from convworks.arithmetic.mend import fixes
+
+    return fixes(net, followed, row)
+
+
+def where(row: Row) -> str:
+    """A layer's place and its notation."""
+    return f"layer {row.place} ({_short(row.layer)})"
+
+
+def _short(layer: Layer) -> str:
+    """The notation, cut where it is long."""
+    text = write_layer(layer)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
+    """What is to be said of one layer."""
+    if row.error is not None:
+        offered = fixes(net, followed, row)
+        yield Finding(
+            level="error",
+            code="impossible",
+            where=where(row),
+            what=f"{row.error.found} (its input is {row.input})",
+            why=row.error.expected and f"expected: {row.error.expected}",
+            fixes=offered,
+            fix="" if offered else row.error.fix,
+        )
+        return
+    layer = row.layer
+    if isinstance(layer, TransposedConv) and any(
+        kernel % stride for kernel, stride in zip(layer.kernel, layer.stride, strict=True)
+    ):
+        yield Finding(
+            level="note",
+            code="checkerboard",
+            where=where(row),
+            what="its pixels are painted unequally often, which shows as a checkerboard",
+            why="the stride does not divide the filter's size",
+        )
+    if row.fit is None or row.fit.slides is None:
+        return
+    if row.grade == "unread":
+        yield Finding(
+            level="warning",
+            code="unread",
+            where=where(row),
+            what=_unread(row, row.fit),
+            why=formula(row),
+            fixes=fixes(net, followed, row),
+        )
+    elif row.grade == "skips":
+        yield Finding(
+            level="note",
+            code="skips",
+            where=where(row),
+            what=f"it skips pixels on purpose: {_share_unread(row.fit):.0%} of its input is not read",
+            why="the stride is larger than the filter, as in the shortcuts of residual nets"
+            if max(slid.window.dilation for slid in row.fit.slides) == 1
+            else "its taps are spread so that they never meet the pixels between",
+        )
+    elif row.grade == "padding unread":
+        yield Finding(
+            level="note",
+            code="padding-unread",
+            where=where(row),
+            what="its size is rounded down, but only padding is left unread",
+            why=formula(row),
+        )
+    filters = isinstance(layer, Conv | DepthwiseConv | Mlpconv)
+    if filters and layer.padding == "same" and _even(layer.kernel):
+        yield Finding(
+            level="note",
+            code="even-filter",
+            where=where(row),
+            what="one more row or column of padding lies after the image than before it",
+            why="(K - 1)/2 is not whole for an even filter",
+        )
+
+
+def _unread(row: Row, fit: Fit) -> str:
+    """How many rows and columns are lost, of how many, and the share of the map."""
+    assert fit.slides is not None
+    vertical, horizontal = fit.slides
+    parts = [
+        f"{slid.unread} of {slid.size} {name}{'s' if slid.size > 1 else ''}"
+        for slid, name in ((vertical, "row"), (horizontal, "column"))
+        if slid.unread
+    ]
+    return f"{' and '.join(parts)} never read, {_share_unread(fit):.0%} of its input"
+
+
+def _share_unread(fit: Fit) -> float:
+    """The share of the input that no window reads."""
+    assert fit.slides is not None
+    read = 1.0
+    for slid in fit.slides:
+        read *= 1 - (slid.unread + slid.skipped) / slid.size
+    return 1 - read
+
+
+def _even(kernel: Pair) -> bool:
+    return kernel[0] % 2 == 0 or kernel[1] % 2 == 0
+
+
+LINEAR = (Conv, DepthwiseConv, TransposedConv, Pointwise, Linear)
+
+
+def _linear_pairs(layers: tuple[Layer, ...], prefix: str) -> Iterator[Finding]:
+    """Two linear layers with nothing nonlinear between them; a depthwise convolution needs none."""
+    last: str | None = None
+    for number, layer in enumerate(layers, start=1):
+        place = f"{prefix}{number}"
+        if isinstance(layer, LINEAR):
+            if last is not None:
+                yield Finding(
+                    level="note",
+                    code="no-nonlinearity",
+                    where=f"layer {place} ({_short(layer)})",
+                    what=f"nothing nonlinear lies between it and layer {last}",
+                    why="two linear layers in a row are one linear layer",
+                    fix=f"put a relu before layer {place}",
+                )
+            last = None if isinstance(layer, DepthwiseConv) else place
+        elif isinstance(layer, Residual | Concat):
+            branches = layer.branches if isinstance(layer, Concat) else (layer.body, layer.shortcut)
+            for branch, inner in enumerate(branches, start=1):
+                yield from _linear_pairs(inner, f"{place}.{branch}.")
+            last = None
+        elif not (
+            isinstance(layer, BatchNorm | Dropout | Flatten | Upsample)
+            or (isinstance(layer, Pool | AdaptivePool | GlobalPool) and layer.kind == "average")
+        ):
+            last = None
+
+
+def _scales(net: Net, followed: Walk, objects: Sequence[float]) -> Iterator[Finding]:
+    """Objects that are smaller than a step of the last map, or larger than what its units see."""
+    last = last_map(followed)
+    if last is None or not objects:
+        return
+    step = max(float(field.jump) for field in last.fields)
+    field = min(last.fields, key=lambda axis: axis.size)
+    small = sorted(size for size in objects if size < step)
+    large = sorted(size for size in objects if size > field.size)
+    if small:
+        yield Finding(
+            level="warning",
+            code="smaller-than-stride",
+            where=where(last),
+            what=f"its stride of {step:g} px exceeds {_which(small, objects)}",
+            why="neighbouring objects of that size can fall on one and the same unit",
+            fix=f"fewer strides before it, or an input {step / small[0]:.1f} times as large",
+        )
+    if large:
+        gathered = followed.rows[-1] is not last
+        yield Finding(
+            level="note" if gathered else "warning",
+            code="larger-than-field",
+            where=where(last),
+            what=f"its field of {field.pixels} px is smaller than {_which(large, objects)}",
+            why=f"a unit sees at most {coverage(field, large[-1]):.0%} of the largest across"
+            + (", and only what follows puts the parts together" if gathered else ""),
+            fix="more layers, larger filters or pooling before it, or a smaller input",
+        )
+
+
+def last_map(followed: Walk) -> Row | None:
+    """The last layer that still has height or width; None where none has."""
+    maps = [row for row in followed.rows if row.output and (row.output.height > 1 or row.output.width > 1)]
+    return maps[-1] if maps else None
+
+
+def _which(sizes: Sequence[float], objects: Sequence[float]) -> str:
+    shown = f"{sizes[0]:g}" if sizes[0] == sizes[-1] else f"{sizes[0]:g} to {sizes[-1]:g}"
+    return f"{len(sizes)} of {len(objects)} object sizes ({shown} px)"

@@ -1,0 +1,241 @@
+"""`design`: a net on one line, followed through, as a table, as findings, and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from convworks.arithmetic.advice import Finding, advise, last_map
+from convworks.arithmetic.cost import BYTES
+from convworks.arithmetic.field import Fields, Number
+from convworks.arithmetic.formula import LETTERS, formula
+from convworks.arithmetic.notation import parse, write, write_layer
+from convworks.arithmetic.spec import Concat, Net, Residual, Volume
+from convworks.arithmetic.walk import Row, Walk, walk
+
+HEADINGS = ("", "layer", "out", "parameters", "mult-adds", "predict", "train", "sees", "step", "start", "fit")
+LEFT = {1, 10}
+
+
+class Design(NamedTuple):
+    """A net, and what is known of it before anything runs: `walk` is it followed layer by layer."""
+
+    net: Net
+    walk: Walk
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """One row a layer, up to the first that is impossible."""
+        return self.walk.rows
+
+    @property
+    def output(self) -> Volume | None:
+        """What the net gives; None where it is impossible."""
+        return self.rows[-1].output if self.rows else self.net.input
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications, each with its addition, for one image."""
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def predicting(self) -> int:
+        """Bytes of activations that are alive at once, at most, while one image is predicted."""
+        return max((row.live for row in self.rows), default=0)
+
+    @property
+    def training(self) -> int:
+        """Bytes of activations that training keeps of one image until the way back."""
+        return self.walk.input_kept + sum(row.kept for row in self.rows)
+
+    def check(self, objects: Sequence[float] = ()) -> list[Finding]:
+        """What does not fit and what would mend it; `objects` are sizes of objects in pixels of the input."""
+        return advise(self.net, self.walk, objects)
+
+    def table(self) -> str:
+        """The net layer by layer, its totals, and the formula with its own numbers, as plain text."""
+        cells = [HEADINGS, _input_cells(self.net.input, self.walk.input_kept), *map(_cells, self.rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if column in LEFT else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in cells
+        ]
+        return "\n".join([*lines, "", *self.totals()])
+
+    def totals(self) -> list[str]:
+        """What the whole net costs and sees, a sentence a line, and one size worked out."""
+        lines = [
+            f"{self.parameters:,} parameters ({_bytes(BYTES * self.parameters)}), "
+            f"{_count(self.multiply_adds)} multiply-adds an image.",
+            f"Activations an image: at most {_bytes(self.predicting)} at once while predicting, "
+            f"{_bytes(self.training)} kept while training.",
+        ]
+        last = last_map(self.walk)
+        if last is not None:
+            size, step = _of_axes(last.fields, "size"), _of_axes(last.fields, "jump")
+            height, width = self.net.input.height, self.net.input.width
+            lines.append(
+                f"A unit of the last map (layer {last.place}) sees {size} px of {height}x{width}; "
+                f"its neighbour's view is {step} px further on."
+            )
+        worked = next((row for row in self.rows if formula(row)), None)
+        if worked is not None:
+            lines += [f"Layer {worked.place}: {formula(worked)}.", LETTERS]
+        return lines
+
+    def document(self, objects: Sequence[float] = ()) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {
+            "notation": write(self.net.layers),
+            "input": _sizes(self.net.input),
+            "output": _sizes(self.output),
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+            "predicting_bytes": self.predicting,
+            "training_bytes": self.training,
+            "layers": [_row_document(row) for row in self.rows],
+            "findings": [_finding_document(finding) for finding in self.check(objects)],
+        }
+
+
+def design(notation: str, input: tuple[int, int, int]) -> Design:
+    """The net of a notation on an input of (height, width, channels); raises NetError for what is unreadable.
+
+    A net that reads well but cannot be, such as a filter larger than its input, is no error: `check` says so.
+
+    >>> net = design("conv5-16 relu pool2 conv5-32 relu pool2 fc10", input=(32, 32, 3))
+    >>> print(net.output, net.parameters, net.check())
+    10 22058 []
+    """
+    height, width, channels = input
+    volume = Volume(height=height, width=width, channels=channels)
+    return designed(Net(layers=parse(notation), input=volume))
+
+
+def designed(net: Net) -> Design:
+    """The net followed through."""
+    return Design(net=net, walk=walk(net))
+
+
+def _input_cells(volume: Volume, kept: int) -> tuple[str, ...]:
+    return ("", "input", str(volume), "", "", "", _bytes(kept) if kept else "", "1", "1", "0", "")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    depth = row.place.count(".") // 2
+    label = "  " * depth + _label(row)
+    if row.output is None:
+        return (row.place, label, "-", "", "", "", "", "", "", "", "x impossible")
+    return (
+        row.place,
+        label,
+        str(row.output),
+        f"{row.parameters:,}" if row.parameters else "",
+        _count(row.multiply_adds) if row.multiply_adds else "",
+        _bytes(row.live),
+        _bytes(row.kept) if row.kept else "",
+        _of_axes(row.fields, "size"),
+        "" if row.output.flat else _of_axes(row.fields, "jump"),
+        _of_axes(row.fields, "start"),
+        fit_words(row),
+    )
+
+
+def _label(row: Row) -> str:
+    if isinstance(row.layer, Residual):
+        return "sum of both"
+    return "stack of all" if isinstance(row.layer, Concat) else write_layer(row.layer)
+
+
+def fit_words(row: Row) -> str:
+    """How a layer fits, in a few words; `!` marks what needs attention."""
+    if row.fit is None:
+        return "x impossible"
+    if row.fit.slides is None or row.grade == "fits":
+        return "fits" if row.fit.slides is not None else ""
+    if row.grade == "unread":
+        counts = [
+            f"{slid.unread} {name}{'s' if slid.unread > 1 else ''}"
+            for slid, name in zip(row.fit.slides, ("row", "column"), strict=True)
+            if slid.unread
+        ]
+        return f"! {', '.join(counts)} unread"
+    return "skips pixels" if row.grade == "skips" else "only padding unread"
+
+
+def _of_axes(fields: Fields, name: str) -> str:
+    vertical, horizontal = (_number(getattr(field, name)) for field in fields)
+    return vertical if vertical == horizontal else f"{vertical}x{horizontal}"
+
+
+def _number(value: Number) -> str:
+    return str(value) if isinstance(value, int) else f"{float(value):.4g}"
+
+
+def _scaled(value: float, units: tuple[str, ...]) -> str:
+    for unit in units[:-1]:
+        if value < 999.5:
+            return f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g}{units[-1]}" if value < 1e4 else f"{value:,.0f}{units[-1]}"
+
+
+def _count(value: int) -> str:
+    return str(value) if value < 1000 else _scaled(value, ("", "k", "M", "G", "T"))
+
+
+def _bytes(value: int) -> str:
+    return "0" if not value else _scaled(value, (" B", " kB", " MB", " GB", " TB"))
+
+
+def _sizes(volume: Volume | None) -> list[int] | None:
+    if volume is None:
+        return None
+    return [volume.channels] if volume.flat else [volume.height, volume.width, volume.channels]
+
+
+def _row_document(row: Row) -> dict[str, Any]:
+    slides = row.fit.slides if row.fit is not None else None
+    return {
+        "place": row.place,
+        "layer": write_layer(row.layer),
+        "input": _sizes(row.input),
+        "output": _sizes(row.output),
+        "exact": [str(slid.exact) for slid in slides] if slides else None,
+        "unread": [slid.unread for slid in slides] if slides else None,
+        "skipped": [slid.skipped for slid in slides] if slides else None,
+        "padding_unread": [slid.padding_unread for slid in slides] if slides else None,
+        "grade": row.grade,
+        "formula": formula(row),
+        "parameters": row.parameters,
+        "multiply_adds": row.multiply_adds,
+        "predicting_bytes": row.live,
+        "training_bytes": row.kept,
+        "field": [
+            {"size": float(field.size), "jump": float(field.jump), "start": float(field.start)}
+            for field in row.fields
+        ],
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    return {
+        "level": finding.level,
+        "code": finding.code,
+        "where": finding.where,
+        "what": finding.what,
+        "why": finding.why,
+        "fix": finding.remedy,
+        "fixes": [
+            {"change": fix.change, "notation": write(fix.net.layers), "input": _sizes(fix.net.input)}
+            for fix in finding.fixes
+        ],
+    }
