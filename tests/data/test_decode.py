@@ -106,7 +106,7 @@ GOLDEN: dict[str, Callable[[], tuple[bytes, np.ndarray, str]]] = {
     ),
     "RGB+trns": lambda: (
         encoded(Image.fromarray(COLOURS), "PNG", transparency=tuple(COLOURS[1, 1].tolist())),
-        np.where((COLOURS == COLOURS[1, 1]).all(2, keepdims=True), 255, COLOURS).astype(np.uint8),
+        np.where((COLOURS[1, 1] == COLOURS).all(2, keepdims=True), 255, COLOURS).astype(np.uint8),
         rgb.ALPHA,
     ),
     "RGBA": lambda: (encoded(with_alpha(ALPHA), "PNG"), over_white(COLOURS, ALPHA), rgb.ALPHA),
