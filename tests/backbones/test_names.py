@@ -83,3 +83,23 @@ def test_entry_points_are_not_read_for_a_net_of_ours(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(metadata, "entry_points", never)
     backbones.create("nin")
+
+
+def test_weights_that_timm_does_not_know_are_named_with_the_nearest() -> None:
+    assert backbones.create("timm/resnet10t.c3_in1k", "none").name == "timm/resnet10t.c3_in1k"
+    with pytest.raises(RecipeError) as caught:
+        backbones.create("timm/resnet10t.c3_in1", "none")
+    assert '"resnet10t.c3_in1k"' in caught.value.fix
+
+
+def test_the_default_net_comes_without_timm_and_without_a_network() -> None:
+    program = (
+        "import socket, sys\n"
+        "def refuse(*_, **__): raise AssertionError('a socket was opened')\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from convworks import backbones\n"
+        "print(backbones.create('efficientnet-lite0').card.licence)\n"
+        "print([name for name in ('timm', 'torchvision', 'huggingface_hub') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["Apache-2.0", "[]"]

@@ -140,7 +140,7 @@ def run_folder(path: Path, net: Backbone, **facts: object) -> Path:
 
 
 def test_an_earlier_run_gives_its_net_and_its_weights(net: Backbone, tmp_path: Path) -> None:
-    run = run_folder(tmp_path / "pets", net, card={"licence": "MIT"})
+    run = run_folder(tmp_path / "pets", net, weights={"licence": "MIT"})
     by_name, by_weights = backbones.create(str(run)), backbones.create("nin", run)
     assert by_name.name == "nin"
     assert same(by_name, net)

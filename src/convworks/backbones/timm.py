@@ -81,8 +81,12 @@ def their_key(key: str) -> str:
 
 def _made(name: str) -> Any:
     """timm's net without classifier and last pooling, in evaluation mode, fixed for the trial."""
-    if not timm.is_model(name):
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
         raise unknown("net in timm", name, timm.list_models())
+    tags = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in tags:
+        raise unknown("set of weights in timm", name, tags)
     options: list[dict[str, Any]] = [{"num_classes": 0, "global_pool": ""}, {"num_classes": 0}]
     for option in options:
         try:

@@ -8,7 +8,7 @@ and the second is taken in float32. The values are those of the plain convolutio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -63,26 +63,37 @@ class _Depthwise(torch.autograd.Function):
 
 
 def _convolution_backward(
-    gradient: Tensor, x: Tensor, weight: Tensor, stride: Size, padding: Size, mask: list[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), x.shape[1], mask
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: Size, padding: Size, of: Literal["x", "weight"]
+) -> Tensor:
+    both = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight,
+        None,
+        stride,
+        padding,
+        (1, 1),
+        False,
+        (0, 0),
+        x.shape[1],
+        [of == "x", of == "weight", False],
     )
+    return both[0 if of == "x" else 1]
 
 
 def _input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
     slow = x.dtype == torch.bfloat16 and stride != (1, 1)
     working = torch.float32 if slow else x.dtype
     given = _convolution_backward(
-        gradient.to(working), x.to(working), weight.to(working), stride, padding, [True, False, False]
-    )[0]
+        gradient.to(working), x.to(working), weight.to(working), stride, padding, "x"
+    )
     return given.to(x.dtype)
 
 
 def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
     height, width = weight.shape[2:]
     if max(height, width) <= 3 or min(height, width) < 3:
-        return _convolution_backward(gradient, x, weight, stride, padding, [False, True, False])[1]
+        return _convolution_backward(gradient, x, weight, stride, padding, "weight")
     rows, columns = gradient.shape[2:]
     tall, wide = (rows - 1) * stride[0] + 3, (columns - 1) * stride[1] + 3
     padded = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
@@ -91,7 +102,7 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Size, 
     for top in _starts(height):
         for left in _starts(width):
             view = padded[:, :, top : top + tall, left : left + wide]
-            part = _convolution_backward(gradient, view, small, stride, (0, 0), [False, True, False])[1]
+            part = _convolution_backward(gradient, view, small, stride, (0, 0), "weight")
             whole[:, :, top : top + 3, left : left + 3] = part
     return whole
 
