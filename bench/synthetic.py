@@ -116,7 +116,7 @@ def varied(images: Tensor, generator: torch.Generator) -> Tensor:
     return moved[:, order] * contrast
 
 
-def convnet(epochs: int = 30) -> dict[str, float]:
+def convnet(epochs: int = 40) -> dict[str, float]:
     """The small ConvNet on ten classes, from scratch, on one core."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
@@ -195,13 +195,16 @@ def _features(net: nn.Module, images: np.ndarray) -> np.ndarray:
 
 
 def speed() -> dict[str, float]:
-    """Images a CPU-second at 160x120, for each task."""
+    """Images a CPU-second at 160x120, for each task: the fastest of five rounds over the same 60 images."""
     rates: dict[str, float] = {}
     for task in ("classification", "localization", "detection", "segmentation"):
-        began = time.process_time()
-        for index in range(200):
-            synthetic.scene(0, index, task=task, classes=TEN, size=(160, 120))
-        rates[task] = round(200 / (time.process_time() - began), 1)
+        rounds: list[float] = []
+        for _ in range(5):
+            began = time.process_time()
+            for index in range(60):
+                synthetic.scene(0, index, task=task, classes=TEN, size=(160, 120))
+            rounds.append(time.process_time() - began)
+        rates[task] = round(60 / min(rounds), 1)
     return rates
 
 

@@ -61,19 +61,23 @@ def mirrored(right_side: Points, samples: int = 8) -> Outline:
     return closed([*right_side, *left_side], samples)
 
 
+@cache
+def _circle(points: int) -> Outline:
+    around = np.arange(points, dtype=np.float32) * (2 * math.pi / points)
+    return np.stack([np.cos(around), np.sin(around)], axis=1)
+
+
 def ellipse(
     x: float, y: float, radius_x: float, radius_y: float, angle: float = 0.0, points: int = 36
 ) -> Outline:
     """An ellipse about (x, y), turned by `angle` radians."""
-    around = np.linspace(0, 2 * np.pi, points, endpoint=False, dtype=np.float32)
-    return placed(np.stack([radius_x * np.cos(around), radius_y * np.sin(around)], axis=1), x, y, angle)
+    return placed(_circle(points) * np.array([radius_x, radius_y], np.float32), x, y, angle)
 
 
 def radial(radius: Callable[[Float[np.ndarray, "k"]], Float[np.ndarray, "k"]], points: int = 96) -> Outline:
     """The outline whose distance from the origin towards an angle (radians) is `radius(angle)`."""
-    around = np.linspace(0, 2 * np.pi, points, endpoint=False, dtype=np.float32)
-    distance = radius(around)
-    return np.stack([distance * np.cos(around), distance * np.sin(around)], axis=1).astype(np.float32)
+    around = np.arange(points, dtype=np.float32) * (2 * math.pi / points)
+    return (_circle(points) * radius(around)[:, None]).astype(np.float32)
 
 
 def limb(points: Points, widths: Sequence[float], samples: int = 6) -> Outline:

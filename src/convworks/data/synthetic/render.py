@@ -15,6 +15,7 @@ from convworks.data.synthetic.textures import (
     Field,
     Pattern,
     Picture,
+    blurred,
     colour,
     dimmed,
     fractal,
@@ -113,7 +114,7 @@ def _inflated(mask: np.ndarray, part: Part, scale: float) -> Field:
     rim = max(1.5, min(deepest, part.rounding * scale))
     near = 1 - np.minimum(distance / rim, 1)
     height = np.sqrt(1 - near * near) * (min(part.bulge * scale, 1.2 * rim))
-    return cv2.GaussianBlur(height, (0, 0), max(0.7, 0.22 * rim))
+    return blurred(height, max(0.7, 0.22 * rim))
 
 
 def rendered(
@@ -133,9 +134,11 @@ def rendered(
     scale = pixels / (2 * FRAME)
     canvas = np.zeros((pixels, pixels, 3), np.float32)
     coverage = np.zeros((pixels, pixels), np.float32)
-    coarse = fractal(rng, (pixels, pixels), 0.5 * scale, octaves=3, roughness=0.6)
+    patches = fractal(rng, (32, 32), 32 / (4 * FRAME), octaves=3, roughness=0.6)
+    coarse = cv2.resize(patches, (pixels, pixels), interpolation=cv2.INTER_CUBIC)
     grain = fractal(rng, (pixels, pixels), max(2.0, 0.09 * scale), octaves=2, roughness=0.8) - 0.5
     axis = ((np.arange(pixels, dtype=np.float32) + 0.5) / scale - FRAME).astype(np.float32)
+    x, y = np.meshgrid(-axis if mirror else axis, axis)
     for part in parts:
         mask = _filled(part, pixels)
         if mirror:
@@ -148,15 +151,14 @@ def rendered(
         columns = slice(max(0, left - margin), min(pixels, left + width + margin))
         alpha = mask[rows, columns].astype(np.float32) * (1 / 255)
         surface = _inflated(mask[rows, columns], part, scale)
-        x, y = np.meshgrid((-axis if mirror else axis)[columns], axis[rows])
-        weight = part.pattern(x, y, coarse[rows, columns])
+        weight = part.pattern(x[rows, columns], y[rows, columns], coarse[rows, columns])
         rough = part.grain * (1 - 0.8 * part.gloss)
         shade = 1 + (0.2 + 0.7 * rough) * grain[rows, columns]
         colours = zip(part.base, part.accent, strict=True)
         albedo = cv2.merge([(base + (accent - base) * weight) * shade for base, accent in colours])
         surface += (part.relief * scale) * weight + (0.035 * scale * rough) * grain[rows, columns]
         painted = lit(albedo, surface, light, turn=turn, gloss=part.gloss)
-        below = 1 - 0.55 * cv2.GaussianBlur(alpha, (0, 0), max(0.8, 0.035 * scale))
+        below = 1 - 0.55 * blurred(alpha, max(0.8, 0.035 * scale))
         canvas[rows, columns] = dimmed(canvas[rows, columns], below * (1 - alpha)) + dimmed(painted, alpha)
         coverage[rows, columns] = np.maximum(coverage[rows, columns], alpha)
     return cv2.merge([*cv2.split(canvas), coverage])
@@ -227,8 +229,8 @@ def _shade(coverage: Field, reach: float, azimuth: float, height: float, depth: 
     """What is left of the light: a shadow thrown `reach` pixels away, a dark rim where the object stands."""
     move = np.array([[1, 0, -reach * math.cos(azimuth)], [0, 1, -reach * math.sin(azimuth)]], np.float32)
     thrown = cv2.warpAffine(coverage, move, coverage.shape[::-1])
-    shadow = cv2.GaussianBlur(thrown, (0, 0), max(0.8, 0.4 * height))
-    rim = cv2.GaussianBlur(coverage, (0, 0), max(0.8, 0.15 * height))
+    shadow = blurred(thrown, max(0.8, 0.4 * height))
+    rim = blurred(coverage, max(0.8, 0.15 * height))
     return 1 - depth * np.maximum(shadow, 0.6 * rim)
 
 

@@ -34,6 +34,12 @@ def dimmed(picture: Picture, field: Field) -> Picture:
     return picture * cv2.merge([field, field, field])
 
 
+def blurred(field: Field, deviation: float) -> Field:
+    """`field` under a Gaussian of `deviation` pixels, cut off at 2.5 deviations."""
+    side = 2 * math.ceil(2.5 * deviation) + 1
+    return cv2.GaussianBlur(field, (side, side), deviation)
+
+
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[float, float]) -> Field:
     """Smooth noise of unit deviation about 0; `cell` is its features' (height, width) in pixels."""
     height, width = shape
