@@ -6,15 +6,17 @@ The public names are loaded when they are first used, so that `import convworks`
 TYPE_CHECKING = False  # as type checkers read it; importing `typing` would double an empty Python's start
 
 if TYPE_CHECKING:
+    from convworks.arithmetic.summary import design as design
     from convworks.recipe.options import Recipe as Recipe
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Recipe": "convworks.recipe.options",
+    "design": "convworks.arithmetic.summary",
 }
 
-__all__ = ["Recipe", "__version__"]
+__all__ = ["Recipe", "__version__", "design"]
 
 
 def __getattr__(name: str) -> object:

@@ -101,12 +101,12 @@ def test_no_verb_shows_the_help_as_a_mistake() -> None:
 
 
 def test_a_mistyped_verb_is_answered_with_the_nearest() -> None:
-    assert 'There is no verb "trian".' in (said := mistake("trian"))
-    assert 'did you mean "train"?' in said
+    assert 'There is no verb "audti".' in (said := mistake("audti"))
+    assert 'did you mean "audit"?' in said
 
 
 def test_an_option_before_the_verb_is_told_where_it_belongs() -> None:
-    assert "--epochs stands where a verb belongs" in mistake("--epochs", "3", "train")
+    assert "--epochs stands where a verb belongs" in mistake("--epochs", "3", "attempt")
 
 
 def test_the_help_of_a_verb_shows_its_two_examples_and_what_every_verb_has() -> None:
