@@ -45,7 +45,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[f
     height, width = shape
     rows, columns = max(2, int(height / cell[0]) + 2), max(2, int(width / cell[1]) + 2)
     grid = rng.standard_normal((min(rows, height), min(columns, width)), dtype=np.float32)
-    smooth = cv2.INTER_CUBIC if min(cell) > 2.5 else cv2.INTER_LINEAR
+    smooth = cv2.INTER_CUBIC if min(cell) > 6 else cv2.INTER_LINEAR
     return cv2.resize(grid, (width, height), interpolation=smooth)
 
 
