@@ -121,7 +121,7 @@ def points_held_together(options, count):
             [(light.sum(axis=0) * np.arange(60)).sum(), (light.sum(axis=1) * np.arange(60)).sum()]
         )
         found = middle / light.sum() + [column - 30 + 0.5, row - 30 + 0.5]
-        assert np.abs(found - moved.points[0, 0]).max() < 0.5
+        assert np.abs(found - moved.points[0, 0]).max() < 0.1
     assert seen > count / 4
 
 
