@@ -1,0 +1,119 @@
+"""Augmentation seen before training: one's own images beside what the first epochs would make of them.
+
+Boxes, masks and points move along; a box of which the frame shows too little is struck out, as training drops it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw
+
+from convworks.augmentation import plan
+from convworks.augmentation.plan import Drawn
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import scales
+from convworks.recipe.options import AugmentationOptions, Resize
+from convworks.samples import IGNORE, Sample
+
+BLUE, ORANGE, PAPER, INK = (0, 114, 178), (230, 159, 0), (255, 255, 255), (60, 60, 60)
+# Tints of classes and masks, told apart by colour-blind eyes too (Okabe and Ito, 2008).
+TINTS = np.array(
+    [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)], np.float32
+)
+CAPTION, GAP = 16, 6
+
+
+def sheet(
+    samples: Sequence[Sample],
+    options: AugmentationOptions,
+    size: Size,
+    seed: int = 0,
+    count: int = 6,
+    resize: Resize = "crop",
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A contact sheet: a row a sample, the whole image first, then as epochs 0 to `count` - 1 of a run would see it.
+
+    `samples` are the run's first ones in order; `size` (height, width) is that of the net's input.
+
+    >>> sample = Sample(image=np.zeros((30, 40, 3), np.uint8))
+    >>> sheet([sample], AugmentationOptions(), (32, 32), count=2).shape
+    (80, 120, 3)
+    """
+    height, width = size
+    across, down = width + GAP, height + CAPTION + GAP
+    page = Image.new("RGB", (across * (count + 1) + GAP, down * len(samples) + GAP + CAPTION + 4), PAPER)
+    pen = ImageDraw.Draw(page)
+    for row, sample in enumerate(samples):
+        size_in = (sample.image.shape[0], sample.image.shape[1])
+        draws = [plan.fixed(size_in, size, "letterbox")]
+        draws += [
+            plan.draw(options, plan.rng(seed, epoch, row), size_in, size, resize) for epoch in range(count)
+        ]
+        for column, drawn in enumerate(draws):
+            left, top = GAP + column * across, GAP + row * down
+            page.paste(Image.fromarray(cell(drawn, sample)), (left, top))
+            words = "the image" if column == 0 else said(drawn)
+            pen.text((left, top + height + 2), words, fill=INK)
+    pen.text((GAP, page.height - CAPTION - 2), f"Struck out: dropped; {plan.RULE}.", fill=INK)
+    return np.array(page)
+
+
+def cell(drawn: Drawn, sample: Sample) -> UInt8[np.ndarray, "h w 3"]:
+    """The augmented image with its class map and masks tinted, its boxes and points drawn, dropped boxes struck."""
+    moved = plan.apply(drawn, sample)
+    picture = Image.fromarray(tinted(moved))
+    pen = ImageDraw.Draw(picture)
+    boxes, stays = plan.kept(drawn.move, sample.boxes)
+    for box, stay in zip(boxes.tolist(), stays.tolist(), strict=True):
+        left, top, right, bottom = box
+        if right - left < 1 or bottom - top < 1:
+            continue
+        frame = (left, top, right - 1, bottom - 1)
+        pen.rectangle(frame, outline=BLUE if stay else ORANGE, width=2)
+        if not stay:
+            pen.line((left, top, right - 1, bottom - 1), fill=ORANGE, width=2)
+            pen.line((left, bottom - 1, right - 1, top), fill=ORANGE, width=2)
+    for x, y in moved.points.reshape(-1, 2).tolist():
+        if not math.isnan(x):
+            pen.ellipse((x - 3, y - 3, x + 2, y + 2), outline=PAPER, fill=BLUE)
+    return np.array(picture)
+
+
+def tinted(sample: Sample) -> UInt8[np.ndarray, "h w 3"]:
+    """The image with each class of its map, 0 and "ignore" apart, and each mask mixed with a colour."""
+    image = sample.image.astype(np.float32)
+    if sample.class_map.size:
+        marked = (sample.class_map > 0) & (sample.class_map != IGNORE)
+        image[marked] = _mixed(image[marked], TINTS[(sample.class_map[marked].astype(int) - 1) % len(TINTS)])
+    for number, mask in enumerate(sample.masks):
+        image[mask] = _mixed(image[mask], TINTS[number % len(TINTS)])
+    return image.astype(np.uint8)
+
+
+def said(drawn: Drawn) -> str:
+    """What a draw does, in a few words: how much it enlarges the image, mirror, angle, and what else.
+
+    >>> said(plan.fixed((100, 100), (50, 50)))
+    'x0.5'
+    """
+    across, down = scales(drawn.move)
+    (a, b), (c, d) = drawn.move.matrix[:2, :2].tolist()
+    mirrors = drawn.move.mirrors
+    angle = math.degrees(math.atan2(c - b, a + d) if not mirrors else math.atan2(-b - c, d - a))
+    words = [f"x{math.sqrt(across * down):.2g}"]
+    words += ["mirrored"] if mirrors else []
+    words += [f"{angle:+.0f}°"] if abs(angle) >= 0.5 else []
+    words += [
+        name
+        for name, on in (("blur", drawn.blur > 0.1), ("noise", drawn.noise), ("cut", drawn.patch[2]))
+        if on
+    ]
+    return " ".join(words)
+
+
+def _mixed(pixels: Float[np.ndarray, "n 3"], tint: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "n 3"]:
+    return 0.55 * pixels + 0.45 * tint
