@@ -21,7 +21,7 @@ CLASSES = ("circle", "square", "star", "triangle")
 HOSTILE = "<script>alert(1)</script>\"'&.png"
 
 
-def painted(kind: str, chosen: np.random.Generator, side: int = 200) -> Image.Image:
+def painted(kind: str, chosen: np.random.Generator, side: int = 128) -> Image.Image:
     """A lit, noisy ground with one shape of the kind on it."""
     y, x = np.mgrid[0:side, 0:side] / side
     low, high = chosen.uniform(40, 215, (2, 3))

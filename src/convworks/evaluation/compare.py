@@ -1,4 +1,4 @@
-"""Which of two models is better on the same images: what was fixed, what broke, and whether it may be luck."""
+"""Which of two models is better on the same images: what was fixed, what broke, and may it be luck."""
 
 from __future__ import annotations
 

@@ -13,14 +13,15 @@ from convworks.evaluation.result import Evaluation
 from convworks.evaluation.uncertainty import chance, half_width, majority, wilson
 from convworks.events import Chooser, EpochEnded, Finding, Scored
 
+# Every code that `diagnose` gives, the gravest first.
 CODES = {
-    "overfitting": "the training loss falls while the tuning loss rises",
     "one-answer": "one class is answered for (nearly) every image",
     "nothing-learned": "the score is not above what knowing nothing would give",
-    "still-improving": "the tuning loss was still falling when the epochs ended",
-    "small-set": "so few images measure that the score is only roughly known",
+    "overfitting": "the training loss falls while the tuning loss rises",
     "class-never-answered": "a class that is there is never the answer",
     "same-images": "the images that measure also chose",
+    "still-improving": "the tuning loss was still falling when the epochs ended",
+    "small-set": "so few images measure that the score is only roughly known",
 }
 
 SURE = 8.0  # noises from which a rise is called certain
@@ -54,10 +55,11 @@ def diagnose(
         _same_images(scored),
         _small_set(scored),
     ]
-    codes = {finding.code for finding in found if finding}
-    if "one-answer" in codes:  # says the same, and why
-        codes -= {"nothing-learned", "class-never-answered"}
-    return tuple(finding for finding in found if finding and finding.code in codes)
+    findings = {finding.code: finding for finding in found if finding}
+    if "one-answer" in findings:  # says the same, and why
+        findings.pop("nothing-learned", None)
+        findings.pop("class-never-answered", None)
+    return tuple(findings[code] for code in CODES if code in findings)
 
 
 def counts_of(evaluation: Evaluation) -> tuple[dict[str, int], dict[str, int]]:

@@ -79,7 +79,7 @@ def table(
     def cell(name: str, index: int, child: Child, scope: str | None = None) -> Markup:
         return tag(name, child, scope=scope, class_="number" if index in right else None)
 
-    head = tag("tr", [cell("th", index, name, "col") for index, name in enumerate(heads)])
+    head = tag("tr", [cell("th", i, name, "col") if name else tag("td") for i, name in enumerate(heads)])
     body = [
         tag("tr", [cell("td" if i else "th", i, child, None if i else "row") for i, child in enumerate(row)])
         for row in rows

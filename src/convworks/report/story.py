@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from convworks.errors import ConvworksError, RunError
 from convworks.evaluation.result import Evaluation
-from convworks.evaluation.verdicts import counts_of, diagnose, score
+from convworks.evaluation.verdicts import CODES, counts_of, diagnose, score
 from convworks.events import (
     Candidate,
     DataFound,
@@ -89,7 +89,12 @@ class Story:
         answers, truth = counts_of(self.evaluation) if self.evaluation else ({}, {})
         for finding in diagnose(answers=answers, truth=truth, scored=self.scored):
             known.setdefault(finding.code, finding)
-        return tuple(sorted(known.values(), key=lambda finding: GRAVITY[finding.level]))
+        codes = list(CODES)
+
+        def gravity(finding: Finding) -> tuple[int, int]:
+            return GRAVITY[finding.level], codes.index(finding.code) if finding.code in codes else len(codes)
+
+        return tuple(sorted(known.values(), key=gravity))
 
     @cached_property
     def chance(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convworks.evaluation.result import Evaluation
-from convworks.report.markup import Markup, section, tag
+from convworks.report.markup import Markup, join, section, tag
 from convworks.report.pictures import LARGE
 from convworks.report.story import Story
 from convworks.report.wording import count
@@ -20,18 +20,13 @@ def card(story: Story, evaluation: Evaluation, index: int, side: int, *, brief: 
     names, path = evaluation.classes, evaluation.paths[index]
     right = answer == truth
     picture = story.album.show(path, side, f"{path}: {names[truth]}, answered {names[answer]}")
-    said = [
-        tag(
-            "p",
-            tag("span", "✓ " if right else "✗ ", class_="mark", aria_hidden="true"),
-            tag("b", names[answer]),
-            f" {row[answer]:.2f}",
-        )
-    ]
+    mark = tag("span", "✓ " if right else "✗ ", class_="mark", aria_hidden="true")
+    lines = [("" if brief else join(mark, tag("b", names[answer])), row[answer])]
     if not right and not brief:
-        said.append(tag("p", "is ", tag("b", names[truth]), f" {row[truth]:.2f}"))
-    if brief:
-        said = [tag("p", f"{row[answer]:.2f}")]
+        lines.append((join("is ", tag("b", names[truth])), row[truth]))
+    said = [
+        tag("p", tag("span", name), " ", tag("span", f"{share:.2f}"), class_="said") for name, share in lines
+    ]
     return tag("li", picture, *said, tag("p", path, class_="path"), class_="right" if right else "wrong")
 
 

@@ -22,7 +22,8 @@ def data(story: Story) -> Markup:
         f"{count(images, 'usable image')} in {count(len(found.counts), 'class', 'classes')}, read from "
         f"{found.root} ({found.source}). The shorter sides measure {low} to {high} pixels, {median} in the middle."
     )
-    copies = f" {count(found.copies, 'image has', 'images have')} a copy in the set; copies stay on one side of the split."
+    copied = count(found.copies, "image has", "images have")
+    copies = f" {copied} a copy in the set; copies stay on one side of the split."
     return section(
         "data",
         "Data",
