@@ -153,6 +153,23 @@ def test_every_tensor_that_learns_has_a_gradient(name: str) -> None:
     assert not without
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_frozen_stays_bit_for_bit_and_gives_the_same_in_training(name: str) -> None:
+    backbone = copy.deepcopy(shared(name))
+    half = (len(backbone.stages) + 1) // 2
+    backbone.freeze(half)
+    backbone.train()
+    before = copy.deepcopy(backbone.state_dict())
+    pair = noise(2, side_of(name), side_of(name))
+    with torch.no_grad():
+        once, twice = (backbone(pair, 0, half)[-1] for _ in range(2))
+        backbone(once, half)
+    assert torch.equal(once, twice)
+    assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
+    learning = [key for key, value in backbone.named_parameters() if value.requires_grad]
+    assert all(int(key.split(".")[1]) >= half for key in learning)
+
+
 def positive(backbone: Backbone) -> Backbone:
     """A copy in which nothing cancels, saturates or picks: every filter is an average, every pooling too."""
     smooth = copy.deepcopy(backbone).double().eval()
