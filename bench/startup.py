@@ -9,6 +9,7 @@ The runs alternate (A B C A B C ...), so that whatever else the machine does fal
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
@@ -21,6 +22,11 @@ from machine import HERE, PEERS, described, peers, write
 HEAVY = ("torch", "numpy", "torchvision", "timm", "rich", "scipy", "cv2", "PIL")
 DESIGN = ["design", "conv5-16 relu pool2 conv5-32 relu pool2 fc10", "--input", "32x32x3"]
 LIMIT = 5.0
+# Bytecode is kept, as it is where packages are installed; a peer's remarks about its own imports are not of interest.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 def commands() -> dict[str, list[str]]:
@@ -43,7 +49,7 @@ def commands() -> dict[str, list[str]]:
 def cpu_seconds(command: list[str]) -> float:
     """Processor time, user and system, of one process and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=ENVIRONMENT)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -200,7 +200,7 @@ def test_an_unexpected_failure_is_one_line_and_a_file_with_the_traceback(tmp_pat
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "The disk is full for"),
+        (errno.ENOSPC, "MB are free"),
         (errno.EACCES, "may not be read or written"),
         (errno.EROFS, "read-only"),
     ],

@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 from convworks.errors import ConvworksError, StorageError
+from convworks.files import refusal
 
 MOST_LINES = 6
 
@@ -46,35 +47,18 @@ def in_words(error: BaseException) -> ConvworksError | None:
     if not isinstance(error, OSError):
         return None
     place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(
-            f"The disk is full{_of(place)}: {_free(place)}",
-            fix="make room, or write to another disk; what was saved before is whole",
-        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if place:
+            return refusal(Path(place), error)
+        return StorageError("The disk is full.", fix="make room; what was saved before is intact")
     if error.errno == errno.EROFS:
-        return StorageError(
-            f"{place or 'A folder'} lies on a disk that is read-only.", fix="write somewhere else"
-        )
+        return StorageError(f"{place or 'A folder'} lies on a read-only disk.", fix="write somewhere else")
     if error.errno in (errno.EACCES, errno.EPERM):
         return StorageError(
             f"{place or 'A file'} may not be read or written by this user.",
             fix="change its permissions, or choose another place",
         )
     return None
-
-
-def _of(place: str) -> str:
-    return f" for {place}" if place else ""
-
-
-def _free(place: str) -> str:
-    """How much room is left where `place` lies, in megabytes."""
-    import shutil
-
-    folder = Path(place or ".").absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are left in {folder}."
 
 
 def kept(error: Exception) -> str:

@@ -94,7 +94,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _classes(text: str) -> int | list[str]:
     """A number of classes, or their names."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return int(text)
     return [name.strip() for name in text.split(",") if name.strip()]
 
