@@ -17,7 +17,7 @@ LONGEST = 8
 
 
 class PixelStore:
-    """Images with a short side of `side` pixels, kept in memory up to `limit_bytes`, decoded again beyond it.
+    """Images with a short side of at most `side` pixels, kept in memory up to `limit_bytes`, decoded again beyond it.
 
     Images come by `put`, while an audit decodes them anyway, or by the first `get`; positions are those of
     `paths`. Threads may share a store. Forked processes share what it held before, and add to their own.
@@ -77,17 +77,16 @@ class PixelStore:
                 self._bytes += image.nbytes
 
 
-def resized(image: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "h w 3"]:
-    """A copy with a short side of `side` pixels; aspect kept up to 1 to `LONGEST`.
+def resized(image: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """A copy with a short side of at most `side` pixels, never enlarged; aspect kept up to 1 to `LONGEST`.
 
     >>> resized(np.zeros((30, 40, 3), np.uint8), 15).shape, resized(np.zeros((1, 4000, 3), np.uint8), 8).shape
-    ((15, 20, 3), (8, 64, 3))
+    ((15, 20, 3), (1, 64, 3))
     """
     height, width = image.shape[:2]
-    scale = side / min(height, width)
-    new_width = min(max(round(width * scale), side), LONGEST * side)
-    new_height = min(max(round(height * scale), side), LONGEST * side)
+    scale = min(side / min(height, width), 1)
+    new_width = min(max(round(width * scale), 1), LONGEST * side)
+    new_height = min(max(round(height * scale), 1), LONGEST * side)
     if (new_height, new_width) == (height, width):
         return image.copy()
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (new_width, new_height), interpolation=way), np.uint8)
+    return np.asarray(cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -7,26 +7,26 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from PIL import _imaging  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-
-
-def hush_libtiff() -> None:
-    """Asks libtiff, where it can be reached, not to write on standard error; what it finds is raised by Pillow."""
-    library = ctypes.CDLL(_imaging.__file__)
-    for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
-        if setter := getattr(library, name, None):
-            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
-            setter(None)
-
 
 _FROM = r"(PIL|convworks\.data)(\.|$)"
 _lock = threading.Lock()
 _local = threading.local()
 _listeners = 0
 _usual: warnings.catch_warnings[Any] | None = None
+
+
+def hush_libtiff() -> None:
+    """Asks libtiff, where it can be reached, not to write on standard error; what it finds is raised by Pillow."""
+    with suppress(OSError):
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            if setter := getattr(library, name, None):
+                setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+                setter(None)
 
 
 @contextmanager
