@@ -99,7 +99,7 @@ def layers() -> st.SearchStrategy[Layer]:
 
 
 @given(st.lists(layers(), min_size=1, max_size=4).map(tuple))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 def test_what_is_written_reads_as_what_it_was(net: tuple[Layer, ...]) -> None:
     assert parse(write(net)) == net
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from convworks.arithmetic.changes import FARTHEST, changes, put, put_in
@@ -81,7 +81,7 @@ def _candidates(net: Net, row: Row) -> list[_Change]:
     own = [
         _Change(field=field, distance=distance, words=words, net=put(net, row.place, layer), place=row.place)
         for field, distance, words, layer in changes(row.layer, row.input)
-        if _fits(layer, row.input)
+        if _fits(layer, row)
     ]
     near = sorted([*own, *_inside(net, row)], key=lambda change: change.distance)
     first: dict[str, _Change] = {}
@@ -91,11 +91,18 @@ def _candidates(net: Net, row: Row) -> list[_Change]:
     return [*first.values(), *rest, *_without_pool(net, row), *_other_input(net, row)]
 
 
-def _fits(layer: Layer, volume: Volume) -> bool:
+def _fits(layer: Layer, row: Row) -> bool:
     try:
-        return fit(layer, volume).grade == "fits"
+        return fit(layer, row.input).grade in _good(row)
     except NetError:
         return False
+
+
+def _good(row: Row) -> tuple[Grade, ...]:
+    """The grades that mend a row; one whose stride is larger than its filter may go on skipping."""
+    slides = row.fit.slides if row.fit is not None else None
+    skips = slides is not None and any(slid.window.stride > slid.window.reach for slid in slides)
+    return ("fits", "skips") if skips else ("fits",)
 
 
 def _followed(net: Net, place: str) -> tuple[Net, Walk]:
@@ -115,7 +122,7 @@ def _checked(change: _Change, before: Walk, after: Walk, row: Row) -> Fix | None
     mended = next((there for there in after.rows if there.place == change.place), None)
     if mended is None or mended.output is None or (after.error and not before.error):
         return None
-    if mended.grade != "fits" and (row.fit is not None or mended.grade == "unread"):
+    if mended.grade not in _good(row) and (row.fit is not None or mended.grade == "unread"):
         return None
     same_places = change.place == row.place
     return Fix(
@@ -170,7 +177,7 @@ def _inside(net: Net, row: Row) -> Iterator[_Change]:
     for place, part, volume in _leaves(layer, row.input):
         for field, distance, words, changed in changes(part, volume):
             join = put_in((layer,), [1, *(int(step) for step in place.split("."))], changed)[0]
-            if _fits(join, row.input):
+            if _fits(join, row):
                 at = f"{row.place}.{place}"
                 yield _Change(
                     field=field,
@@ -217,25 +224,32 @@ def _other_input(net: Net, row: Row) -> Iterator[_Change]:
                     yield _input(net, row, (height + by, width + by))
         return
     side = max(height, width)
-    enough = next((side << doubling for doubling in (1, 2, 3) if _possible(net, row, side << doubling)), None)
-    if enough is not None and enough <= LARGEST:
-        least = _least(net, row, side, enough)
-        yield from (_input(net, row, (least + more, least + more)) for more in range(FARTHEST))
+    for wanted in (_all_possible, _row_possible):
+        enough = next((side << more for more in (1, 2, 3) if wanted(net, row, side << more)), LARGEST + 1)
+        if enough <= LARGEST:
+            least = _least(net, row, side, enough, wanted)
+            yield from (_input(net, row, (least + more, least + more)) for more in range(FARTHEST))
+            return
 
 
-def _least(net: Net, row: Row, too_small: int, enough: int) -> int:
-    """The side of the smallest square input on which the net is possible."""
+def _least(net: Net, row: Row, too_small: int, enough: int, wanted: Callable[[Net, Row, int], bool]) -> int:
+    """The side of the smallest square input on which it is as wanted."""
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
-        if _possible(net, row, middle):
+        if wanted(net, row, middle):
             enough = middle
         else:
             too_small = middle
     return enough
 
 
-def _possible(net: Net, row: Row, side: int) -> bool:
+def _all_possible(net: Net, row: Row, side: int) -> bool:
     return _followed(_input(net, row, (side, side)).net, row.place)[1].error is None
+
+
+def _row_possible(net: Net, row: Row, side: int) -> bool:
+    after = _followed(_input(net, row, (side, side)).net, row.place)[1]
+    return any(there.place == row.place and there.fit is not None for there in after.rows)
 
 
 def _input(net: Net, row: Row, size: Pair) -> _Change:

@@ -73,12 +73,12 @@ class Checked(Value):
             value = getattr(self, name)
             if name == "padding" and value in ("same", "tfsame"):
                 continue
-            numbers = value if isinstance(value, tuple) else (value,)
-            if not all(isinstance(number, int) and number >= least for number in numbers):
-                raise NetError(
-                    f"{type(self).__name__}: {name} is {value}.",
-                    expected=f"whole numbers of at least {least}",
-                )
+            for number in value if isinstance(value, tuple) else (value,):
+                if not isinstance(number, int) or number < least:
+                    raise NetError(
+                        f"{type(self).__name__}: {name} is {value}.",
+                        expected=f"whole numbers of at least {least}",
+                    )
 
 
 def within(layer: object, name: str, value: float, low: float, high: float) -> None:

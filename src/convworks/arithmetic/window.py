@@ -109,7 +109,10 @@ def slide(size: int, window: Window) -> Slide:
     reach, stride, before = window.reach, window.stride, window.before
     room = size + before + window.after
     if room <= reach - (stride if window.ceil else 1):
-        raise NetError(f"a filter {reach} long does not fit into {described_room(size, window)}")
+        raise NetError(
+            f"a filter {reach} long does not fit into {described_room(size, window)}",
+            fix="a smaller filter, more padding, less pooling before it, or a larger input",
+        )
     steps, remainder = divmod(room - reach, stride)
     output = steps + 1
     if window.ceil and remainder and output * stride < size + before:
@@ -131,22 +134,27 @@ def slide(size: int, window: Window) -> Slide:
 
 
 def _skipped(size: int, window: Window, output: int, stop: int) -> int:
-    """Real pixels before padded position `stop` that lie between the taps."""
-    start = window.before
+    """Real pixels before padded position `stop` that no tap ever meets.
+
+    Tap t meets the positions t * dilation + q * stride. Taps with the same remainder by the stride walk the same
+    track of pixels, each along one stretch of it.
+    """
+    stride, start = window.stride, window.before
     if stop <= start:
         return 0
-    if window.dilation == 1:
-
-        def read(position: int) -> int:
-            windows, rest = divmod(position, window.stride)
-            whole = windows * window.kernel + min(rest, window.kernel)
-            return whole if windows < output else output * window.kernel
-
-        return stop - start - (read(stop) - read(start))
-    seen: set[int] = set()
-    for number in range(output):
-        seen.update(taps(window, number, size))
-    return stop - start - sum(pixel < stop - start for pixel in seen)
+    tracks: dict[int, list[int]] = {}
+    for tap in range(window.kernel):
+        offset, track = divmod(tap * window.dilation, stride)
+        tracks.setdefault(track, []).append(offset)
+    read = 0
+    for track, offsets in tracks.items():
+        free, last = -((track - start) // stride), (stop - 1 - track) // stride
+        for offset in offsets:
+            first, until = max(offset, free), min(offset + output - 1, last)
+            if until >= first:
+                read += until - first + 1
+                free = until + 1
+    return stop - start - read
 
 
 def described_room(size: int, window: Window) -> str:
