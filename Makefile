@@ -11,6 +11,7 @@ WORKERS ?= 2
 
 RUN := .venv/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
+CONVWORKS := .venv/bin/convworks
 READY := .venv/.ready
 PEERS := .bench-env/bin/python
 PEERS_READY := .bench-env/.ready
@@ -53,6 +54,18 @@ $(READY): requirements.lock pyproject.toml
 	    exit 1; }
 	@touch $@
 
+demo: setup
+	@rm -rf demo
+	@$(CONVWORKS) sample-data demo/creatures --seed 0
+	@$(CONVWORKS) audit demo/creatures || test $$? -eq 1
+	@$(CONVWORKS) train demo/creatures --run demo/run
+	@$(CONVWORKS) evaluate demo/run demo/creatures/val
+	@$(CONVWORKS) sample-data demo/new --seed 1 --count 8 --layout flat
+	@$(CONVWORKS) predict demo/run demo/new
+	@$(CONVWORKS) report demo/run
+	@echo
+	@echo "Look at demo/run/report.html, and at the pictures in demo/creatures. Your own: .venv/bin/convworks train FOLDER"
+
 test: setup
 	@$(RUN) -m pytest -m "not slow" -n $(WORKERS) --quiet
 
@@ -90,6 +103,9 @@ $(PEERS_READY): bench/requirements.txt $(READY)
 
 bench: setup bench-env
 	@$(RUN) bench/startup.py
+	@$(RUN) bench/augment.py
+	@$(PEERS) -W ignore bench/peers/train_step.py
+	@$(RUN) bench/transfer.py
 
 soak: setup
 	@$(RUN) bench/soak.py

@@ -2,9 +2,9 @@
 
     python bench/peers/loop_transfer.py FOLDER --weights FILE --seed 0
 
-FOLDER holds `train/CLASS/` and `val/CLASS/`. Transforms, optimiser (SGD .001, momentum .9, a tenth after
-seven epochs) and loop are the tutorial's; the batch is 32 instead of its 4, which is quicker. JSON lines as
-in `fastai_transfer.py`.
+FOLDER holds `train/CLASS/` and `val/CLASS/`. Transforms, optimiser (SGD, momentum .9, a tenth of the rate after
+seven epochs) and loop are the tutorial's; its batch of 4 and rate of .001 are both taken 8 times, which is quicker
+and learns alike. JSON lines as in `fastai_transfer.py`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
     classes = len(data["train"].dataset.classes)
     model.reset_classifier(classes)
     criterion = nn.CrossEntropyLoss()
-    optimiser = torch.optim.SGD(model.get_classifier().parameters(), lr=0.001, momentum=0.9)
+    optimiser = torch.optim.SGD(model.get_classifier().parameters(), lr=0.001 * args.batch / 4, momentum=0.9)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=7, gamma=0.1)
     startup = {"wall": round(time.perf_counter() - BEGUN, 4), "cpu": round(cpu(), 4)}
     say("ready", **startup, train=len(data["train"].dataset), val=len(data["val"].dataset), batch=args.batch)
