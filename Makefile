@@ -67,10 +67,10 @@ demo: setup
 	@echo "Look at demo/run/report.html, and at the pictures in demo/creatures. Your own: .venv/bin/convworks train FOLDER"
 
 test: setup
-	@$(RUN) -m pytest -m "not slow" -n $(WORKERS) --quiet
+	@$(RUN) -m pytest -m "not slow" -n $(WORKERS)
 
 test-all: setup
-	@$(RUN) -m pytest -n $(WORKERS) --quiet --cov=convworks --cov-report=term
+	@$(RUN) -m pytest -n $(WORKERS) --cov=convworks --cov-report=term
 
 check: lint types imports
 
