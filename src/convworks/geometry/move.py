@@ -79,10 +79,18 @@ class Move:
             return outlines.hull(self.points(outlines.corners(boxes)))
         (a, b, x), (c, d, y), _ = self.matrix.tolist()
         # The lowest x of the corners is that of the left edge where a > 0, else of the right, and so on.
-        low = [[max(a, 0), max(c, 0)], [max(b, 0), max(d, 0)], [min(a, 0), min(c, 0)], [min(b, 0), min(d, 0)]]
-        high = [*low[2:], *low[:2]]
-        both = np.array([[*left, *right] for left, right in zip(low, high, strict=True)])
-        return (boxes @ both + [x, y, x, y]).astype(boxes.dtype, copy=False)
+        low_a, low_b, low_c, low_d = max(a, 0), max(b, 0), max(c, 0), max(d, 0)
+        high_a, high_b, high_c, high_d = min(a, 0), min(b, 0), min(c, 0), min(d, 0)
+        moved = boxes @ np.array(
+            [
+                [low_a, low_c, high_a, high_c],
+                [low_b, low_d, high_b, high_d],
+                [high_a, high_c, low_a, low_c],
+                [high_b, high_d, low_b, low_d],
+            ]
+        )
+        moved += np.array([x, y, x, y])
+        return moved.astype(boxes.dtype, copy=False)
 
     def reach(self) -> tuple[float, float, float, float]:
         """The upright box (xyxy) around what the new frame shows, in the old image or beyond it."""
@@ -115,14 +123,13 @@ class Move:
             np.divide(boxes_.area(found), boxes_.area(boxes) * scale, out=share, where=solid)
             found[share <= 0] = 0
             return found, np.minimum(share, 1)
-        share = np.zeros(len(boxes), boxes.dtype)
-        unsure = solid
+        whole = solid & (found == moved).all(axis=1) & self.is_affine
+        share = whole.astype(boxes.dtype)
+        unsure = solid ^ whole
         if self.is_affine:
-            whole = solid & (found == moved).all(axis=1)
-            share[whole] = 1
-            unsure = solid & ~whole & (found[:, 2:] > found[:, :2]).all(axis=1)
-        found[share == 0] = 0
-        rows = np.flatnonzero(unsure)
+            unsure &= (found[:, 2:] > found[:, :2]).all(axis=1)
+        found[~whole] = 0
+        rows = unsure.nonzero()[0]
         edges = self._edges() if len(rows) else []
         for row, box in zip(rows.tolist(), boxes[rows].tolist(), strict=True):
             share[row], found[row] = self._glimpse(box, edges)
