@@ -72,4 +72,4 @@ def test_a_mistake_is_code_2(pets: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_smaller_limit_refuses_larger_images(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(pets), "--max-pixels", "3071"]) == 1
-    assert "at most 0 million" in capsys.readouterr().out
+    assert "64 x 48 pixels, 3,072; at most 3,071 are decoded" in capsys.readouterr().out

@@ -240,12 +240,13 @@ def _refusal(name: str, data: bytes, error: Exception, max_pixels: int) -> Decod
         case _:
             text = shown(str(error))[:200] or type(error).__name__
             reason = f"cut short ({text})" if "truncat" in text.lower() else f"damaged ({text})"
-    return DecodeError(f"{place}{reason}", fix="replace the file or remove it")
+    fix = "make it smaller, or raise max_pixels (`--max-pixels`)" if _limit(max_pixels) in reason else ""
+    return DecodeError(f"{place}{reason}", fix=fix or "replace the file or remove it")
 
 
 def _limit(max_pixels: int) -> str:
-    return f"at most {_millions(max_pixels)} are decoded (--max-pixels raises it)"
+    return f"at most {_millions(max_pixels)} are decoded"
 
 
 def _millions(pixels: int) -> str:
-    return f"{pixels / 1e6:,.0f} million"
+    return f"{pixels / 1e6:,.0f} million" if pixels >= 1_000_000 else f"{pixels:,}"

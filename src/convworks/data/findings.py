@@ -80,25 +80,29 @@ def _they(items: Sequence[object]) -> str:
     return "it" if len(items) == 1 else "they"
 
 
+def leaked(dataset: DataSet, groups: Groups, measured: Split, learned: Split) -> list[tuple[int, int]]:
+    """Positions of the records of `measured` that are copies of one of `learned`, each with that one's."""
+    there: dict[int, int] = {}
+    for position, (record, group) in enumerate(zip(dataset.records, groups.tolist(), strict=True)):
+        if record.split == learned:
+            there.setdefault(group, position)
+    return [
+        (position, there[group])
+        for position, (record, group) in enumerate(zip(dataset.records, groups.tolist(), strict=True))
+        if record.split == measured and group in there
+    ]
+
+
 def _leaks(dataset: DataSet, groups: Groups) -> Iterator[Finding]:
-    by_split: dict[Split, dict[int, int]] = {}
-    for position, record in enumerate(dataset.records):
-        by_split.setdefault(record.split, {}).setdefault(int(groups[position]), position)
     totals = Counter(record.split for record in dataset.records)
     for measured, learned in _PAIRS:
-        there = by_split.get(learned, {})
-        leaked = [
-            (position, there[int(groups[position])])
-            for position, record in enumerate(dataset.records)
-            if record.split == measured and int(groups[position]) in there
-        ]
-        if leaked:
+        if copies := leaked(dataset, groups, measured, learned):
             yield Finding(
                 code="leak",
                 level="warning",
-                said=f"{len(leaked)} of {totals[measured]} {_WORDS[measured]} images are copies of "
+                said=f"{len(copies)} of {totals[measured]} {_WORDS[measured]} images are copies of "
                 f"{_WORDS[learned]} images: a score on them says too much.",
-                evidence=_equations(dataset, leaked),
+                evidence=_equations(dataset, copies),
                 action=f"remove the copies from {measured}",
             )
 

@@ -191,7 +191,7 @@ class _Walk:
         return False
 
     def _set_aside(self, path: str, reason: str) -> None:
-        self.aside.append(SetAside(path=path, reason=reason))
+        self.aside.append(SetAside(path=path if writable(path) else shown(path), reason=reason))
 
 
 def _splits(root: Path, folders: list[str], walk: _Walk) -> dict[Split, str]:
