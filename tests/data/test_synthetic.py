@@ -183,26 +183,26 @@ def test_classification_is_written_as_folders_that_the_folder_source_reads(tmp_p
 
 
 def test_a_larger_count_makes_the_same_set_longer_for_any_number_of_processes(tmp_path: Path) -> None:
-    short, long = written(tmp_path / "short", count=6), written(tmp_path / "long", count=60, workers=2)
+    short, long = written(tmp_path / "short", count=6), written(tmp_path / "long", count=30, workers=2)
     first, all_ = contents(short), contents(long)
-    assert len(all_) == 60
+    assert len(all_) == 30
     assert first.items() <= all_.items()
-    assert contents(written(short, count=60)) == all_
+    assert contents(written(short, count=30)) == all_
 
 
 def test_an_interrupted_write_is_recognised_and_taken_up(tmp_path: Path) -> None:
     def interrupt(done: int, of: int) -> None:
         raise KeyboardInterrupt
 
-    settings = {"task": "localization", "count": 60}
+    settings = {"task": "localization", "count": 30}
     with pytest.raises(KeyboardInterrupt):
         written(tmp_path / "cut", progress=interrupt, **settings)
     assert json.loads((tmp_path / "cut" / MARKER).read_text())["complete"] is False
-    assert len(contents(tmp_path / "cut")) == 50
-    (tmp_path / "cut" / "images" / ".000050.jpg.convworks-part").write_bytes(b"half")
+    assert len(contents(tmp_path / "cut")) == 20
+    (tmp_path / "cut" / "images" / ".000020.jpg.convworks-part").write_bytes(b"half")
     whole = contents(written(tmp_path / "whole", **settings))
     assert contents(written(tmp_path / "cut", **settings)) == whole
-    assert len(whole) == 61
+    assert len(whole) == 31
 
 
 def test_what_others_wrote_is_never_touched(tmp_path: Path) -> None:

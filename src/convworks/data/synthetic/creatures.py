@@ -180,7 +180,8 @@ def bird(rng: np.random.Generator) -> Parts:
         foot = root + rng.normal(0.03, 0.05)
         legs.append(limb([(root, 0.26), ((root + foot) / 2 + 0.02, 0.6), (foot, 0.86)], [0.03, 0.022, 0.022]))
         legs.extend(
-            straight([(foot - 0.03, 0.85), (foot + toe, 0.93), (foot + 0.03, 0.87)]) for toe in (-0.1, 0.08, 0.17)
+            straight([(foot - 0.03, 0.85), (foot + toe, 0.93), (foot + 0.03, 0.87)])
+            for toe in (-0.1, 0.08, 0.17)
         )
     leg_colour = colours.second if rng.uniform() < 0.5 else colours.dark
     feathers = _feathers(rng)

@@ -88,7 +88,7 @@ def claim(directory: Path, plan: Plan, count: int) -> None:
     settings = json.loads(json.dumps({"drawing": DRAWING, **asdict(plan)}))
     if directory.exists() and not directory.is_dir():
         raise DataError(f"{directory} is a file.", expected="a folder, or a name that is free")
-    if directory.is_dir() and any(directory.iterdir()):
+    if directory.is_dir() and any(not path.name.endswith(PART) for path in directory.iterdir()):
         _check_ours(directory, settings, plan, count)
     directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.rglob(f".*{PART}"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from convworks.data.synthetic.shapes import flat_scene
 from convworks.errors import DataError
 from convworks.samples import Sample
 
-CHUNK = 50
+CHUNK = 20
 JPEG_QUALITY = 92
 SIDES = (32, 4096)
 
@@ -59,19 +60,11 @@ def write(
         void=void,
     )
     claim(directory, plan, count)
-    chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     things: list[list[Thing]] = []
-    draw = partial(_draw, directory, plan)
-    if workers > 1 and len(chunks) > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
-            for drawn in pool.map(draw, chunks):
-                things.extend(drawn)
-                _tell(progress, len(things), count)
-    else:
-        for chunk in chunks:
-            things.extend(draw(chunk))
-            _tell(progress, len(things), count)
+    for drawn_chunk in _drawn(directory, plan, count, workers):
+        things.extend(drawn_chunk)
+        if progress is not None:
+            progress(len(things), count)
     _annotate(directory, plan, things)
     mark(directory, plan, count, complete=True)
     return directory
@@ -80,16 +73,37 @@ def write(
 def _check(count: int, size: tuple[int, int], seed: int) -> None:
     low, high = SIDES
     if not all(low <= side <= high for side in size):
-        raise DataError(f"size {size[0]}x{size[1]}", expected=f"sides of {low} to {high} pixels")
+        raise DataError(
+            f"A size of {size[0]}x{size[1]} was asked.", expected=f"sides of {low} to {high} pixels"
+        )
     if not 1 <= count <= 1_000_000:
-        raise DataError(f"count {count}", expected="1 to 1,000,000 images")
+        raise DataError(f"{count} images were asked.", expected="1 to 1,000,000")
     if seed < 0:
-        raise DataError(f"seed {seed}", expected="a whole number from 0 on")
+        raise DataError(f"The seed is {seed}.", expected="a whole number from 0 on")
 
 
-def _tell(progress: Callable[[int, int], None] | None, done: int, of: int) -> None:
-    if progress is not None:
-        progress(done, of)
+def _drawn(directory: Path, plan: Plan, count: int, workers: int) -> Iterator[list[list[Thing]]]:
+    """What annotations need of each chunk of images, in order, once the chunk is on disk."""
+    chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    draw = partial(_draw, directory, plan)
+    if workers < 2 or len(chunks) < 2:
+        yield from map(draw, chunks)
+        return
+    pool = ProcessPoolExecutor(
+        min(workers, len(chunks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_keep_to_one_core,
+    )
+    try:
+        yield from pool.map(draw, chunks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _keep_to_one_core() -> None:
+    """In a process of the pool: one thread, and an interrupt is the parent's to answer."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def drawn(plan: Plan, index: int) -> Sample:
