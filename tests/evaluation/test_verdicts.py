@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,11 @@ def test_overfitting_is_said_with_both_losses_and_the_epoch_kept() -> None:
     assert found.epoch == 7
 
 
+def test_what_is_kept_so_far_is_said_differently_from_what_was_kept() -> None:
+    running = [dataclasses.replace(epoch, epochs=20) for epoch in OVERFITTED]
+    assert only(diagnose(running), "overfitting").said.endswith("Epoch 4 is kept.")
+
+
 def test_a_slight_rise_is_said_with_less_confidence() -> None:
     slight = epochs_of([1.1, 0.8, 0.6, 0.44, 0.3, 0.2, 0.1], [1.1, 0.7, 0.5, 0.41, 0.44, 0.46, 0.47])
     assert only(diagnose(slight), "overfitting").said.startswith("Probably overfitting since epoch 4")
@@ -122,7 +129,10 @@ def test_one_answer_for_everything_is_said_with_what_it_scores() -> None:
 
 def test_one_answer_is_not_said_after_the_first_epoch_nor_where_it_is_the_truth() -> None:
     one = {"a": 54, "b": 0}
-    assert diagnose(HEALTHY[:1], answers=one, truth={"a": 27, "b": 27}) == ()
+    balanced = {"a": 27, "b": 27}
+    assert diagnose(HEALTHY[:1], answers=one, truth=balanced) == ()
+    ended = diagnose(HEALTHY[:1], answers=one, truth=balanced, scored=scored_of(27, 54, classes=2))
+    assert only(ended, "one-answer").epoch == 0
     assert diagnose(HEALTHY[:3], answers=one, truth={"a": 53, "b": 1}) == ()
 
 

@@ -20,7 +20,7 @@ from convworks.errors import RunError
 from convworks.evaluation.result import Evaluation
 from convworks.report.html import build, write
 
-VOID = {"meta", "img", "link", "br", "col"}
+VOID = {"meta", "img", "link", "br", "col", "wbr"}
 
 
 def maker() -> ModuleType:

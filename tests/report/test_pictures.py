@@ -52,14 +52,13 @@ def test_the_middle_is_shown_upright(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_broken_or_too_large_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(DecodeError, match="is no longer there"):
+    with pytest.raises(DecodeError, match=r"gone\.png"):
         thumbnail(tmp_path / "gone.png", 32)
     (tmp_path / "bad.png").write_bytes(b"not an image")
-    with pytest.raises(DecodeError, match=r"bad\.png cannot be decoded"):
+    with pytest.raises(DecodeError, match=r"bad\.png"):
         thumbnail(tmp_path / "bad.png", 32)
-    bomb = saved(tmp_path / "bomb.png", Image.new("1", (10_000, 10_000)))
-    with pytest.raises(DecodeError, match="10000 x 10000 pixels"):
-        thumbnail(bomb, 32)
+    with pytest.raises(DecodeError, match="pixels"):
+        thumbnail(saved(tmp_path / "bomb.png", Image.new("1", (10_000, 10_000))), 32)
 
 
 def test_an_album_stops_at_what_it_may_weigh_and_says_so(tmp_path: Path) -> None:

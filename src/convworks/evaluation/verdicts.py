@@ -45,7 +45,7 @@ def diagnose(
     until it is over.
     """
     answered, there, values = answers or {}, truth or {}, options or {}
-    epoch = epochs[-1].epoch if epochs else 0
+    epoch = epochs[-1].epoch if epochs and scored is None else 0
     found = [
         _one_answer(answered, there, epoch, values),
         _nothing_learned(epochs, scored, values),
@@ -113,12 +113,13 @@ def _overfitting(epochs: Sequence[EpochEnded], values: Mapping[str, Any]) -> Fin
     then, now = epochs[seen.since - 1], epochs[-1]
     certainty = "Overfitting" if seen.noises >= SURE else "Probably overfitting"
     best = next((epoch.epoch for epoch in reversed(epochs) if epoch.best), then.epoch)
+    kept = f"Kept epoch {best}" if _at_end(epochs) else f"Epoch {best} is kept"
     return Finding(
         code="overfitting",
         level="warning",
         said=f"{certainty} since epoch {then.epoch}: training loss fell {seen.train_then:.2f} to "
         f"{seen.train_now:.2f} while tuning rose {seen.tuning_then:.2f} to {seen.tuning_now:.2f}. "
-        f"Kept epoch {best}.",
+        f"{kept}.",
         evidence=f"The rise is {seen.noises:.0f} times the noise from epoch to epoch; right answers went "
         f"from {then.right} to {now.right} of {now.of}.",
         action=_more_variety(values),

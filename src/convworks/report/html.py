@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 
 from convworks import __version__
+from convworks.files import write_whole
 from convworks.report.markup import Markup, join, tag
 from convworks.report.sections.calibration import calibration
 from convworks.report.sections.cards import mistakes, samples
@@ -49,20 +48,12 @@ def build(run: Path) -> str:
 
 
 def write(run: Path, to: Path | None = None) -> Path:
-    """Writes the report (to `report.html` in the run folder), whole or not at all, and returns its path."""
+    """Writes the report (to `report.html` in the run folder), whole or not at all, and returns its path.
+
+    Raises RunError where the folder holds no run, StorageError where the page cannot be written.
+    """
     target = to or run / "report.html"
-    page = build(run).encode("utf-8")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(target, build(run).encode("utf-8"))
     return target
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-VOID = {"br", "img", "link", "meta", "col"}
+VOID = {"br", "img", "link", "meta", "col", "wbr"}
 
 
 class Markup(str):

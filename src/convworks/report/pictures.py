@@ -4,59 +4,28 @@ from __future__ import annotations
 
 import base64
 import io
-import warnings
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from PIL import Image, ImageOps
 
+from convworks.data.decode import decode
 from convworks.errors import DecodeError
 from convworks.report.markup import Markup, tag
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
-MOST_PIXELS = 64_000_000
 SMALL, LARGE = 112, 200  # pixels a side
 MOST_BYTES = 2_000_000  # of pictures in one page, before they are written in base64
 QUALITY = 64
 
 
 def thumbnail(path: Path, side: int) -> bytes:
-    """A square WebP of `side` pixels: the middle of the image, upright, in colour. The file is only read.
+    """A square WebP of `side` pixels: the middle of the image as the net saw it. The file is only read.
 
     Raises DecodeError for a file that is missing, is no image, or is too large to be decoded safely.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise DecodeError(f"{path} has {image.width} x {image.height} pixels, too many to show.")
-                image.draft("RGB", (2 * side, 2 * side))
-                upright = ImageOps.exif_transpose(image)
-                small = ImageOps.fit(_plain(upright), (side, side), Image.Resampling.BICUBIC)
-    except FileNotFoundError as error:
-        raise DecodeError(f"{path} is no longer there.") from error
-    except DecodeError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds for a broken file
-        raise DecodeError(f"{path} cannot be decoded: {error}.") from error
+    whole = Image.fromarray(decode(path, at_least=side).image)
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=QUALITY, method=4)
+    ImageOps.fit(whole, (side, side), Image.Resampling.BICUBIC).save(out, "WEBP", quality=QUALITY, method=4)
     return out.getvalue()
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """RGB of any mode: deep ones scaled to eight bits, transparency laid on grey."""
-    if image.mode.startswith(("I", "F")):
-        values = np.nan_to_num(np.asarray(image.convert("F")))
-        span = max(float(np.ptp(values)), 1e-6)
-        scaled = (values - values.min()) * (255 / span)
-        return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
-    if "A" in image.mode or "transparency" in image.info:
-        shown = image.convert("RGBA")
-        ground = Image.new("RGBA", shown.size, (128, 128, 128, 255))
-        return Image.alpha_composite(ground, shown).convert("RGB")
-    return image.convert("RGB")
 
 
 class Album:
@@ -74,7 +43,7 @@ class Album:
             return _plate("not shown, to keep this file small", said)
         if (address := self._address(path, side)) is None:
             return _plate("file not there", said)
-        return tag("img", src=address, alt=said, width=side, height=side, loading="lazy", decoding="async")
+        return tag("img", src=address, alt=said, width=side, height=side, decoding="async")
 
     def _address(self, path: str, side: int) -> str | None:
         inside = PurePosixPath(path)

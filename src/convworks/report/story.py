@@ -23,7 +23,7 @@ from convworks.events import (
     SplitMade,
     decode,
 )
-from convworks.recipe.options import Recipe
+from convworks.recipe.options import Recipe, flat
 from convworks.recipe.options import read as read_recipe
 from convworks.report.pictures import Album
 
@@ -84,11 +84,13 @@ class Story:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What the run said and what its score says, each code once, the gravest first."""
+        """What the run said, and what its end says of the same things, each code once, the gravest first."""
         known = {finding.code: finding for finding in self.every(Finding)}
         answers, truth = counts_of(self.evaluation) if self.evaluation else ({}, {})
-        for finding in diagnose(answers=answers, truth=truth, scored=self.scored):
-            known.setdefault(finding.code, finding)
+        last = list(self.epochs.values())[-1] if self.epochs else []
+        values = flat(self.recipe) if self.recipe else {}
+        ended = diagnose(last, answers=answers, truth=truth, scored=self.scored, options=values)
+        known |= {finding.code: finding for finding in ended}
         codes = list(CODES)
 
         def gravity(finding: Finding) -> tuple[int, int]:

@@ -77,7 +77,7 @@ def _net(story: Story) -> Markup:
     if card.get("sha256"):
         facts.append(("SHA-256", str(card["sha256"])))
     if size:
-        facts.append(("Input", ", ".join(f"{key} {_plain(value)}" for key, value in size.items())))
+        facts.append(("Input", "; ".join(f"{key} {_plain(value)}" for key, value in size.items())))
     if not facts:
         return Markup()
     notes = [tag("li", note) for note in loaded.notes] if loaded else []
@@ -128,5 +128,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return " × ".join(_plain(item) for item in value)
+        between = " × " if all(isinstance(item, int) for item in value) else ", "
+        return between.join(_plain(item) for item in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
