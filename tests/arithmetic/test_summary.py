@@ -6,6 +6,7 @@ import time
 import pytest
 
 from convworks.arithmetic import Net, Volume, design, parse
+from convworks.arithmetic.formula import formula
 from convworks.arithmetic.summary import designed
 from convworks.errors import NetError
 
@@ -48,7 +49,8 @@ def test_the_table_ends_where_the_net_does() -> None:
 
 
 def test_plain_values_are_json() -> None:
-    document = design("conv3-8 s3 up2 bilinear fc10", input=(7, 7, 1)).document()
+    net = design("conv3-8 s3 up2 bilinear fc10", input=(7, 7, 1))
+    document = net.document(net.check())
     assert json.loads(json.dumps(document)) == document
     first = document["layers"][0]
     assert (first["grade"], first["exact"], first["unread"]) == ("unread", ["7/3", "7/3"], [1, 1])
@@ -57,7 +59,7 @@ def test_plain_values_are_json() -> None:
 
 def test_formulas_of_uneven_padding_dilation_ceil_and_transposition() -> None:
     def first(text: str) -> str:
-        return design(text, input=(9, 9, 1)).document()["layers"][0]["formula"]
+        return formula(design(text, input=(9, 9, 1)).rows[0])
 
     assert first("conv3-4 s2 tfsame") == "O = (W - K + 2P)/S + 1 = (9 - 3 + 2*1)/2 + 1 = 5"
     assert first("conv3-4 p0+1") == "O = (W - K + P)/S + 1 = (9 - 3 + (0 + 1))/1 + 1 = 8"

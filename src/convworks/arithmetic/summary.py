@@ -91,8 +91,8 @@ class Design(NamedTuple):
             lines += [f"Layer {worked.place}: {formula(worked)}.", LETTERS]
         return lines
 
-    def document(self, objects: Sequence[float] = ()) -> dict[str, Any]:
-        """Everything as plain values, for JSON."""
+    def document(self, findings: Sequence[Finding]) -> dict[str, Any]:
+        """Everything as plain values for JSON, with the findings of a check."""
         return {
             "notation": write(self.net.layers),
             "input": _sizes(self.net.input),
@@ -102,7 +102,7 @@ class Design(NamedTuple):
             "predicting_bytes": self.predicting,
             "training_bytes": self.training,
             "layers": [_row_document(row) for row in self.rows],
-            "findings": [_finding_document(finding) for finding in self.check(objects)],
+            "findings": [_finding_document(finding) for finding in findings],
         }
 
 

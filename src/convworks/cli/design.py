@@ -11,6 +11,8 @@ EXAMPLES = (
     'convworks design "conv7-64 s2 p3 relu res(conv3-64 p1 relu) gap fc10" --input 224x224x3 --objects 24,80',
 )
 
+MARKS = {"error": "x", "warning": "!", "note": "-"}
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the layers and what goes into them."""
@@ -33,18 +35,14 @@ def run(args: argparse.Namespace) -> int:
 
     input = volume(args.input)
     net = design(args.notation, (input.height, input.width, input.channels))
-    objects = sizes(args.objects)
-    findings = net.check(objects)
+    findings = net.check(sizes(args.objects))
     if args.json:
-        print(json.dumps(net.document(objects), indent=2))
+        print(json.dumps(net.document(findings), indent=2))
     else:
         print(net.table())
         for finding in findings:
             print(f"\n{MARKS[finding.level]} {finding}")
     return int(any(finding.level != "note" for finding in findings))
-
-
-MARKS = {"error": "x", "warning": "!", "note": "-"}
 
 
 def sizes(text: str) -> list[float]:
