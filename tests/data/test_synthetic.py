@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from convworks.cli.main import main
-from convworks.data import synthetic
+from convworks.data import sources, synthetic
 from convworks.data.synthetic.plan import MARKER
 from convworks.data.synthetic.render import any_light, rendered
 from convworks.data.synthetic.truth import label_of, split_of
@@ -177,6 +177,9 @@ def test_classification_is_written_as_folders_that_the_folder_source_reads(tmp_p
     for name in names:
         with Image.open(folder / name) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (40, 32))
+    read = sources.read(folder)
+    assert (read.source, read.classes, len(read.records)) == ("folder", ("fish", "leaf"), 10)
+    assert not read.set_aside
     flat = written(tmp_path / "flat", layout="flat")
     assert {Path(name).parent.as_posix() for name in contents(flat)} == {"fish", "leaf"}
     assert json.loads((folder / MARKER).read_text())["complete"] is True
