@@ -11,20 +11,15 @@ numbers = st.tuples(*[st.floats(0, 1, exclude_max=True)] * 4)
 side = st.integers(1, 300)
 
 
-def shown(move):
-    """The box that an upright move brings to the frame."""
-    (across, _, x), (_, down, y), _ = move.matrix.tolist()
-    height, width = move.size
-    return -x / across, -y / down, (width - x) / across, (height - y) / down
+def random_crop(drawn, size, size_out, smallest):
+    return moves.random_crop(drawn, size, (0, 0, size[1], size[0]), size_out, smallest)
 
 
 @given(numbers, side, side, side, side, st.floats(0.01, 1))
 def test_a_random_crop_lies_in_the_image_and_keeps_the_share_asked_where_the_proportions_allow(
     drawn, height, width, out_height, out_width, smallest
 ):
-    left, top, right, bottom = shown(
-        moves.random_crop(drawn, (height, width), (out_height, out_width), smallest)
-    )
+    left, top, right, bottom = random_crop(drawn, (height, width), (out_height, out_width), smallest)
     assert -1e-6 <= left < right <= width * (1 + 1e-9)
     assert -1e-6 <= top < bottom <= height * (1 + 1e-9)
     kept = (right - left) * (bottom - top) / (height * width)
@@ -38,14 +33,25 @@ def test_random_crops_reach_every_part_of_the_image():
     generator = np.random.default_rng(0)
     hits = np.zeros((6, 8), int)
     for _ in range(500):
-        box = shown(moves.random_crop(generator.random(4).tolist(), SIZE, (32, 32), 0.1))
+        box = random_crop(generator.random(4).tolist(), SIZE, (32, 32), 0.1)
         left, top, right, bottom = (int(edge) // 10 for edge in box)
         hits[top : bottom + 1, left : right + 1] += 1
     assert hits.min() > 25
 
 
 def test_a_crop_of_everything_is_the_largest_in_the_middle():
-    assert shown(moves.random_crop((0.3,) * 4, SIZE, (32, 32), 1.0)) == (10, 0, 70, 60)
+    assert random_crop((0.3,) * 4, SIZE, (32, 32), 1.0) == (10, 0, 70, 60)
+
+
+@given(numbers, st.floats(0.05, 0.99))
+def test_a_crop_of_a_letterboxed_image_shows_as_much_of_the_image_as_it_can(drawn, smallest):
+    left, top, right, bottom = moves.random_crop(drawn, (100, 100), (0, 40, 100, 60), (50, 50), smallest)
+    assert -1e-9 <= left < right <= 100 + 1e-9
+    if bottom - top > 20:
+        assert top <= 40 + 1e-9
+        assert bottom >= 60 - 1e-9
+    else:
+        assert 40 - 1e-9 <= top < bottom <= 60 + 1e-9
 
 
 @pytest.mark.parametrize("name", ["rotate", "shear", "scale", "perspective"])

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from convworks.augmentation import plan
+from convworks.augmentation import chance, plan
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Sample
 
@@ -49,7 +49,7 @@ def test_a_draw_gives_the_same_pixels_in_any_order():
 
 
 def test_the_numbers_are_those_of_numpys_philox_with_this_key_and_counter():
-    key, counter = np.array([5, plan.STREAM], np.uint64), np.array([0, 3, 2, 1], np.uint64)
+    key, counter = np.array([5, chance.STREAM], np.uint64), np.array([0, 3, 2, 1], np.uint64)
     reference = np.random.Generator(np.random.Philox(key=key, counter=counter))
     assert plan.rng(5, 2, 3, 1).random(9).tolist() == reference.random(9).tolist()
 

@@ -7,19 +7,22 @@ repeated, and switching one operation off leaves what the others do as it was.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from convworks.geometry.boxes import Size
-from convworks.geometry.move import Matrix, Move, crop, matrix
+from convworks.geometry.move import Matrix, Move, matrix
 
 Numbers = Sequence[float]
+Box = tuple[float, float, float, float]
 Operation = Callable[[Numbers, Size, float], Matrix]
 
 # How far a crop's proportions may be from those of the frame that it fills (Szegedy 2015, 1409.4842).
 ASPECT = 4 / 3
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def flip_horizontal(numbers: Numbers, size: Size, probability: float) -> Matrix:
@@ -83,24 +86,25 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def random_crop(numbers: Numbers, size_in: Size, size_out: Size, smallest: float) -> Move:
-    """A part with at least `smallest` of the area, brought to `size_out`; its proportions jitter a little.
+def random_crop(numbers: Numbers, canvas: Size, content: Box, size_out: Size, smallest: float) -> Box:
+    """A box with at least `smallest` of the area of a canvas, about as wide for its height as `size_out`.
 
-    With `smallest` 1 it is the largest part with the new frame's proportions, in the middle. Where the
-    proportions of the image do not allow a part so large, it is as large as they do.
+    Each way it lies inside `content`, the image's box in the canvas, or around it where it is longer. With
+    `smallest` 1 it is the largest box with the new frame's proportions, in the middle. Where the proportions of
+    the canvas do not allow a box so large, it is as large as they do.
     """
     if smallest >= 1:
-        return crop(middle(size_in, size_out), size_out)
-    height, width = size_in
+        return middle(canvas, size_out)
+    height, width = canvas
     wanted = (smallest + (1 - smallest) * numbers[0]) * height * width
     aspect = size_out[1] / size_out[0] * ASPECT ** _either_way(numbers[1])
-    across, down = math.sqrt(wanted * aspect), math.sqrt(wanted / aspect)
-    across, down = min(across, width), min(down, height)
-    left, top = numbers[2] * (width - across), numbers[3] * (height - down)
-    return crop((left, top, left + across, top + down), size_out)
+    across, down = min(math.sqrt(wanted * aspect), width), min(math.sqrt(wanted / aspect), height)
+    left = content[0] + numbers[2] * (content[2] - content[0] - across)
+    top = content[1] + numbers[3] * (content[3] - content[1] - down)
+    return left, top, left + across, top + down
 
 
-def middle(size_in: Size, size_out: Size, share: float = 1.0) -> tuple[float, float, float, float]:
+def middle(size_in: Size, size_out: Size, share: float = 1.0) -> Box:
     """The largest box around the middle with the proportions of `size_out`, its sides times `share`.
 
     >>> middle((100, 200), (50, 50))
@@ -111,6 +115,21 @@ def middle(size_in: Size, size_out: Size, share: float = 1.0) -> tuple[float, fl
     across, down = factor * size_out[1], factor * size_out[0]
     left, top = (width - across) / 2, (height - down) / 2
     return left, top, left + across, top + down
+
+
+def looks(middle: Box, mirror: bool) -> Iterator[tuple[Box, bool]]:
+    """Boxes for fixed views, and whether to mirror them: the middle, both ways; its corners, by turns; endless."""
+    yield middle, False
+    if mirror:
+        yield middle, True
+    left, top, right, bottom = middle
+    for ring in itertools.count():
+        # .8, then all between .6 and .95, spread by the golden section so that none comes twice.
+        part = 0.6 + 0.35 * ((0.2 / 0.35 + ring * GOLDEN) % 1)
+        across, down = (right - left) * part, (bottom - top) * part
+        far_x, far_y = right - across, bottom - down
+        for turn, (x, y) in enumerate([(left, top), (far_x, far_y), (far_x, top), (left, far_y)]):
+            yield (x, y, x + across, y + down), mirror and (ring + turn) % 2 == 1
 
 
 def inside(move: Move, size_in: Size) -> Move:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt64
-from numpy.random.bit_generator import ISeedSequence
-from numpy.typing import DTypeLike
+from jaxtyping import Bool, Float
 
 from convworks.augmentation import colour, moves, resample, texture
+from convworks.augmentation.chance import rng as rng
 from convworks.augmentation.resample import Interpolation, Pixels
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Matrix, Move, crop, identity, matrix
@@ -26,8 +24,6 @@ from convworks.samples import Sample
 # An object stays when the frame shows at least this share of its box, and a pixel each way.
 KEPT = 0.25
 RULE = f"a box stays where at least {KEPT:.0%} of it is in the frame"
-# Sets this stream of numbers apart from others of the same seed.
-STREAM = 1
 NUMBERS = 4
 
 
@@ -50,29 +46,6 @@ class Drawn:
     noise: float = 0.0
     noise_key: int = 0
     patch: tuple[int, int, int, int] = (0, 0, 0, 0)
-
-
-class Key(ISeedSequence):
-    """A Philox key as it is. Given as a key, numpy would ask the system for chance first, and take twice as long."""
-
-    def __init__(self, *words: int) -> None:
-        self.words = np.array(words, np.uint64)
-
-    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint64) -> UInt64[np.ndarray, "2"]:
-        """The key, whatever is asked."""
-        return self.words
-
-
-def rng(seed: int, epoch: int, index: int, view: int = 0) -> np.random.Generator:
-    """The numbers for one view of one image in one epoch, from nothing but these four.
-
-    Raises OverflowError for one that is not in [0, 2**64).
-
-    >>> rng(0, 3, 17).random() == rng(0, 3, 17).random() != rng(0, 4, 17).random()
-    True
-    """
-    counter = np.array([0, index, epoch, view], np.uint64)
-    return np.random.Generator(np.random.Philox(cast(Any, Key(seed, STREAM)), counter=counter))
 
 
 # One row of four numbers each, always drawn, so that switching one on or off leaves the others as they were.
@@ -113,8 +86,9 @@ def draw(
     chosen, strength = "nothing", 0.0
     if rows["trivial"][0] < options.trivial:
         chosen, strength = list(TRIVIAL.items())[int(rows["trivial"][1] * len(TRIVIAL))]
-    canvas, border = _canvas(size_in, size_out, resize, options.border)
-    move = canvas.then(moves.random_crop(rows["crop"], canvas.size, size_out, options.crop_scale))
+    canvas, content, border = _canvas(size_in, size_out, resize, options.border)
+    part = moves.random_crop(rows["crop"], canvas.size, content, size_out, options.crop_scale)
+    move = canvas.then(crop(part, size_out))
     steps: list[Matrix] = []
     for name, operation in moves.OPERATIONS.items():
         knob = getattr(options, name)
@@ -166,13 +140,14 @@ def views(
     share: float = 1.0,
     mirror: bool = True,
 ) -> tuple[Drawn, ...]:
-    """The first `count` of an endless list of fixed views: the middle, its mirror, then corners, ever nearer.
+    """The first `count` of an endless list of fixed views: the middle, its mirror, then corners, nearer.
 
     Without `mirror` no view is mirrored, for data in which left is not right.
     """
-    canvas, border = _canvas(size_in, size_out, resize, "reflect")
+    canvas, _, border = _canvas(size_in, size_out, resize, "reflect")
     found: list[Drawn] = []
-    for box, mirrored in itertools.islice(_boxes(canvas.size, size_out, share, mirror), count):
+    looks = moves.looks(moves.middle(canvas.size, size_out, share), mirror)
+    for box, mirrored in itertools.islice(looks, count):
         move = canvas.then(crop(box, size_out))
         if mirrored:
             flip = matrix([[-1, 0, size_out[1]], [0, 1, 0]])
@@ -259,35 +234,19 @@ def kept(
     return seen, (share >= KEPT) & (sides >= 1).all(axis=1)
 
 
-def _canvas(size_in: Size, size_out: Size, resize: Resize, border: Border) -> tuple[Move, Border]:
-    """The move from the image to the plane that is cropped, and what lies beyond the image there."""
+def _canvas(size_in: Size, size_out: Size, resize: Resize, border: Border) -> tuple[Move, moves.Box, Border]:
+    """The move to the plane that is cropped, the image's box in that plane, and what lies beyond the image."""
     height, width = size_in
     if resize == "squash":
-        return crop((0, 0, width, height), size_out), border
+        return crop((0, 0, width, height), size_out), (0, 0, size_out[1], size_out[0]), border
     if resize == "letterbox":
         factor = min(size_out[0] / height, size_out[1] / width)
         inner = max(round(height * factor), 1), max(round(width * factor), 1)
-        shift = matrix([[1, 0, (size_out[1] - inner[1]) // 2], [0, 1, (size_out[0] - inner[0]) // 2]])
-        return Move(shift @ crop((0, 0, width, height), inner).matrix, size_out), "fill"
-    return identity(size_in), border
-
-
-def _boxes(
-    canvas: Size, size_out: Size, share: float, mirror: bool
-) -> itertools.chain[tuple[tuple[float, float, float, float], bool]]:
-    """Where views look, and whether mirrored: the middle (both ways), then the corners, ever nearer."""
-    left, top, right, bottom = moves.middle(canvas, size_out, share)
-
-    def corners():
-        for ring in itertools.count():
-            part = 0.8 * 0.9**ring
-            for turn, (x, y) in enumerate([(0, 0), (1, 1), (1, 0), (0, 1)]):
-                across, down = (right - left) * part, (bottom - top) * part
-                x0, y0 = left + x * (right - left - across), top + y * (bottom - top - down)
-                yield (x0, y0, x0 + across, y0 + down), mirror and (ring + turn) % 2 == 1
-
-    centre = (left, top, right, bottom)
-    return itertools.chain([(centre, False), (centre, True)] if mirror else [(centre, False)], corners())
+        left, top = (size_out[1] - inner[1]) // 2, (size_out[0] - inner[0]) // 2
+        shift = matrix([[1, 0, left], [0, 1, top]])
+        box = (left, top, left + inner[1], top + inner[0])
+        return Move(shift @ crop((0, 0, width, height), inner).matrix, size_out), box, "fill"
+    return identity(size_in), (0, 0, width, height), border
 
 
 def _linear(
