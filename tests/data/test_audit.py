@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from convworks.data import measure, sources
-from convworks.data.audit import Audit, is_gray, scan
+from convworks.data.audit import Audit, scan
+from convworks.data.facts import is_gray
 from convworks.data.pixels import PixelStore, resized
 from convworks.errors import DataError
 from convworks.events import Finding

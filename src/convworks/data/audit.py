@@ -17,6 +17,7 @@ from jaxtyping import Int, UInt8
 
 from convworks.data import duplicates
 from convworks.data.decode import MAX_PIXELS, decode_bytes, read
+from convworks.data.facts import Facts, is_gray
 from convworks.data.findings import findings
 from convworks.data.names import count, few, shown
 from convworks.data.quiet import listening
@@ -32,23 +33,6 @@ FEW = 20
 _CHUNK = 256
 
 Keep = Callable[[int, UInt8[np.ndarray, "h w 3"]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Facts:
-    """What one file turned out to be: upright size in pixels, bytes on disk, Pillow's words for its kind.
-
-    `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did.
-    """
-
-    width: int
-    height: int
-    bytes: int
-    mode: str
-    format: str
-    gray: bool
-    notes: tuple[str, ...]
-    hashes: duplicates.Hashes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,16 +128,6 @@ def _facts(path: Path, position: int, at_least: int, keep: Keep | None, max_pixe
     if keep is not None:
         keep(position, decoded.image)
     return facts
-
-
-def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
-    """Whether red, green and blue differ by at most 3 levels everywhere."""
-
-    def without_colour(pixels: UInt8[np.ndarray, "h w 3"]) -> bool:
-        levels = pixels.astype(np.int16)
-        return bool((np.abs(levels[..., :2] - levels[..., 1:]) <= 3).all())
-
-    return without_colour(image[::7, ::7]) and without_colour(image)
 
 
 def _each(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int
 
 from convworks.data import cut
+from convworks.data.facts import Facts
 from convworks.data.names import count, few, shown
 from convworks.data.record import DataSet, SetAside, Split
 from convworks.events import Finding
-
-if TYPE_CHECKING:
-    from convworks.data.audit import Facts
 
 IMBALANCE = 10
 """The largest class over the smallest from which on a score of all images says little about the small one."""
