@@ -135,6 +135,7 @@ def test_there_are_several_ways_to_write_and_one_way_to_print(written: str, cano
         ("conv5-16 relu fc", 15, "fc10"),
         ("conv5-16 q3", 10, "there is no layer"),
         ("conv5-16 s2 s3", 13, "twice"),
+        ("conv5-16s2 s3", 12, "twice"),
         ("conv5-16 s0", 1, "at least 1"),
         ("fc10 s2", 6, "fc takes from (inputs), nobias"),
         ("s2 conv3-8", 1, "follows no layer"),
@@ -159,6 +160,13 @@ def test_a_mistake_is_pointed_at(text: str, place: int, said: str) -> None:
     assert len(message.splitlines()) <= 6
     shown, pointer = message.splitlines()[1:3]
     assert shown[pointer.index("^") :].startswith(text[place - 1])
+
+
+def test_an_error_never_carries_what_a_terminal_would_obey() -> None:
+    with pytest.raises(NetError) as caught:
+        parse("conv3-8 \x1b[31mred relu\x00")
+    assert "\x1b" not in str(caught.value)
+    assert "\x00" not in str(caught.value)
 
 
 def test_nothing_and_too_much_are_refused() -> None:

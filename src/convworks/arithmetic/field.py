@@ -105,10 +105,7 @@ def through(layer: Layer, volume: Volume, fields: Fields) -> Fields:
         case TransposedConv():
             return _painted(fields[0], layer, 0), _painted(fields[1], layer, 1)
         case Upsample():
-            bilinear = layer.mode == "bilinear"
-            return _enlarged(fields[0], layer.factor[0], bilinear), _enlarged(
-                fields[1], layer.factor[1], bilinear
-            )
+            return _enlarged(fields[0], layer, 0), _enlarged(fields[1], layer, 1)
         case Pointwise() | ReLU() | LeakyReLU() | NoisyReLU() | Tanh() | Sigmoid() | Dropout() | BatchNorm():
             return fields
         case Residual():
@@ -200,10 +197,11 @@ def _painted(field: Field, layer: TransposedConv, axis: int) -> Field:
     )
 
 
-def _enlarged(field: Field, factor: int, bilinear: bool) -> Field:
+def _enlarged(field: Field, layer: Upsample, axis: int) -> Field:
     from fractions import Fraction
 
-    if not bilinear:
+    factor = layer.factor[axis]
+    if layer.mode == "nearest":
         return _between(field, Fraction(1, factor), Fraction(1 - factor, factor), Fraction(0))
     # Output q lies at (q + 1/2)/factor - 1/2 and reads the whole positions on both sides of that.
     middle = Fraction(1 - factor, 2 * factor)

@@ -8,18 +8,10 @@ from typing import NamedTuple
 from convworks.arithmetic.changes import FARTHEST, changes, put, put_in
 from convworks.arithmetic.notation import write_layer
 from convworks.arithmetic.shape import fit
-from convworks.arithmetic.spec import (
-    Concat,
-    Layer,
-    Linear,
-    Net,
-    Pair,
-    Pool,
-    Residual,
-    Volume,
-)
+from convworks.arithmetic.spec import Concat, Layer, Linear, Net, Pair, Pool, Residual, Volume
 from convworks.arithmetic.values import replace
 from convworks.arithmetic.walk import Row, Walk, walk
+from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
 
 MOST = 3
@@ -28,6 +20,14 @@ MOST_TRIED = 60
 """Changes tried on the whole net for one finding."""
 LARGEST = 4096
 """The largest side of an input that is proposed, in pixels."""
+
+GRADE_WORDS: dict[Grade, str] = {
+    "fits": "fits",
+    "padding unread": "loses padding only",
+    "skips": "skips pixels",
+    "unread": "leaves pixels unread",
+    "impossible": "is impossible",
+}
 
 
 class Fix(NamedTuple):
@@ -124,11 +124,11 @@ def _checked(change: _Change, before: Walk, after: Walk, row: Row) -> Fix | None
         return None
     if mended.grade not in _good(row) and (row.fit is not None or mended.grade == "unread"):
         return None
-    same_places = change.place == row.place
+    comparable = change.place == row.place
     return Fix(
         change=change.words,
         output=mended.output,
-        downstream=_downstream(before, after, row) if same_places else "",
+        downstream=_downstream(before, after, row) if comparable else "",
         net=change.net,
     )
 
@@ -143,30 +143,19 @@ def _downstream(before: Walk, after: Walk, row: Row) -> str:
         if reached and new.error is not None:
             said.append(f"then layer {new.place} ({write_layer(new.layer)}) is impossible")
         elif reached and old is not None and old.fit is not None and new.grade != old.grade:
-            said.append(f"then layer {new.place} ({write_layer(new.layer)}) {_grade_words(new)}")
+            said.append(f"then layer {new.place} ({write_layer(new.layer)}) {GRADE_WORDS[new.grade]}")
         elif reached and isinstance(new.layer, Linear) and old is not None and new.input != old.input:
-            said.append(_linear_words(new, old))
+            said.append(_linear_words(new, new.layer, old))
         reached = reached or new.place == row.place
     return "; ".join(said[:3])
 
 
-def _linear_words(new: Row, old: Row) -> str:
-    assert isinstance(new.layer, Linear)
+def _linear_words(new: Row, layer: Linear, old: Row) -> str:
     now, before = new.input.elements, old.input.elements
-    if new.layer.inputs:
-        return f"then layer {new.place} is Linear({now}, {new.layer.features})"
+    if layer.inputs:
+        return f"then layer {new.place} is Linear({now}, {layer.features})"
     more = f" ({new.parameters - old.parameters:+,} parameters)" if old.fit is not None else ""
     return f"then layer {new.place} reads {now:,} numbers, not {before:,}{more}"
-
-
-def _grade_words(row: Row) -> str:
-    return {
-        "fits": "fits",
-        "padding unread": "loses padding only",
-        "skips": "skips pixels",
-        "unread": "leaves pixels unread",
-        "impossible": "is impossible",
-    }[row.grade]
 
 
 def _inside(net: Net, row: Row) -> Iterator[_Change]:

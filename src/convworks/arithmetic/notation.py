@@ -1,12 +1,14 @@
 """A net on one line: `conv5-16 relu pool2 fc10` to layers and back.
 
-conv5-16            16 filters, 5 high and 5 wide; conv3x5-16 is 3 high and 5 wide
-conv3-8 s2 p1       stride 2, padding 1; also d (dilation), g (groups), nobias, same, tfsame
-p0+1  p1x2          padding before and after; vertical x horizontal
-pool2  avgpool3 s2  max and average pooling, also l2pool; stride as size unless it is given
-res(A | B)          A plus B; res(A) adds the input itself
-cat(A | B | C)      A, B and C side by side, along the channels
-3*(A)               A three times
+    conv5-16            16 filters, 5 high and 5 wide; conv3x5-16 is 3 high and 5 wide
+    conv3-8 s2 p1       stride 2, padding 1; also d (dilation), g (groups), nobias, same, tfsame
+    p0+1  p1x2          padding before and after; vertical x horizontal
+    pool2  avgpool3 s2  max and average pooling, also l2pool; the stride is their size unless it is given
+    res(A | B)          A plus B; res(A) adds the input itself
+    cat(A | B | C)      A, B and C side by side, along the channels
+    3*(A)               A three times
+
+All the words and their options are in `grammar`.
 """
 
 from __future__ import annotations
@@ -47,11 +49,10 @@ def write_layer(layer: Layer) -> str:
     """One layer as it is written."""
     form = form_of(layer)
     if isinstance(layer, Residual):
-        return f"{form.words[0]}({write(layer.body)}" + (
-            f" | {write(layer.shortcut)})" if layer.shortcut else ")"
-        )
+        branches = (layer.body, layer.shortcut) if layer.shortcut else (layer.body,)
+        return _joined(form, branches)
     if isinstance(layer, Concat):
-        return f"{form.words[0]}({' | '.join(map(write, layer.branches))})"
+        return _joined(form, layer.branches)
     text = form.words[0]
     if form.head:
         text += texts(form, form.head)[1](getattr(layer, form.head))
@@ -83,6 +84,10 @@ def volume(text: str) -> Volume:
         raise NetError(
             f'The input "{text[:60]}" is not a size.', expected="height x width x channels, as in 32x32x3"
         ) from None
+
+
+def _joined(form: Form, branches: tuple[tuple[Layer, ...], ...]) -> str:
+    return f"{form.words[0]}({' | '.join(map(write, branches))})"
 
 
 def _write_option(form: Form, name: str, value: Any) -> str:

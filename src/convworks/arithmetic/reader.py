@@ -113,9 +113,9 @@ class Reader:
         if form.kind is Residual or form.kind is Concat:
             return self.joined(token, form, name, depth)
         values: dict[str, Any] = dict(form.settles)
-        self.head(token, form, name, values)
-        self.position += 1
         given: set[str] = set()
+        self.head(token, form, name, values, given)
+        self.position += 1
         while self.here and self.here.kind in ("word", "comma"):
             if self.here.kind == "word" and not self.options(self.here, form, values, given):
                 break
@@ -134,12 +134,12 @@ class Reader:
         if name not in known:
             if OPTION.fullmatch(token.text.lower()) or name in (*VALUED, *WORDED):
                 self.wrong(token, f'the option "{token.text[:40]}" follows no layer that takes it', "a layer")
-            guess = nearest(name, [*known, *WORDED])
+            guess = nearest(name[:40], [*known, *WORDED])
             fix = f'did you mean "{guess}"?' if guess else ""
-            self.wrong(token, f'there is no layer "{name}"', "one of " + ", ".join(_ours()), fix)
+            self.wrong(token, f'there is no layer "{name[:40]}"', "one of " + ", ".join(_ours()), fix)
         return name, known[name]
 
-    def head(self, token: Token, form: Form, name: str, values: dict[str, Any]) -> None:
+    def head(self, token: Token, form: Form, name: str, values: dict[str, Any], given: set[str]) -> None:
         """What follows the word directly: 5-16 in conv5-16, and options that are written without a space."""
         rest = token.text[len(name) :].lower()
         numbers = NUMBERS.match(rest)
@@ -160,9 +160,8 @@ class Reader:
                 found = f"{what} cannot be read" if text else f"{what}: missing"
                 self.wrong(token, found, str(error), _example(form))
         if tail:
-            self.options(
-                Token("word", tail, token.at + len(token.text) - len(tail)), form, values, set(), must=True
-            )
+            at = token.at + len(token.text) - len(tail)
+            self.options(Token("word", tail, at), form, values, given, must=True)
 
     def options(
         self, token: Token, form: Form, values: dict[str, Any], given: set[str], *, must: bool = False
@@ -215,11 +214,15 @@ class Reader:
     def wrong(self, token: Token, found: str, expected: str = "", fix: str = "") -> NoReturn:
         """Raise NetError with the place drawn under the text."""
         start = max(0, token.at - 40)
-        shown = self.text[start : token.at + 30].translate({ord(mark): " " for mark in "\n\r\t\v\f"})
+        shown = _printable(self.text[start : token.at + 30])
         pointer = " " * (token.at - start) + "^" * max(1, min(len(token.text), 30))
-        raise NetError(
-            f"Character {token.at + 1}: {found}.\n  {shown}\n  {pointer}", expected=expected, fix=fix
-        )
+        place = f"Character {token.at + 1}: {_printable(found)}.\n  {shown}\n  {pointer}"
+        raise NetError(place, expected=expected, fix=fix)
+
+
+def _printable(text: str) -> str:
+    """The text with a blank for what a terminal would not print, or would obey."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def _tokens(text: str) -> list[Token]:

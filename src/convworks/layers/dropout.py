@@ -15,7 +15,6 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivateUsage]
 
 from convworks.errors import NetError
 
@@ -67,6 +66,18 @@ class Dropout(nn.Module):
         return f"{self.probability}, {self.form}"
 
 
+DROPS = (
+    Dropout,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
+"""Every layer that is left on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
     """What many passes with dropout left on gave: their mean, and how far they lie from it (population)."""
@@ -81,7 +92,7 @@ def dropping(module: nn.Module) -> Generator[None]:
     before = {part: part.training for part in module.modules()}
     module.eval()
     for part in module.modules():
-        if isinstance(part, Dropout | _DropoutNd):
+        if isinstance(part, DROPS):
             part.train()
     try:
         yield
@@ -93,18 +104,21 @@ def dropping(module: nn.Module) -> Generator[None]:
 def monte_carlo(module: nn.Module, x: Tensor, *, passes: int = 30, seed: int = 0) -> Spread:
     """The mean and the spread of `passes` answers with dropout left on; PyTorch's random state is left alone.
 
-    Softmax is the caller's: give a module that ends in probabilities to get the mean probabilities.
+    Give a module that ends in a softmax to get the mean of probabilities. A `Dropout` with a generator of its own
+    goes on drawing from that.
     Raises NetError where the module has no dropout, since its spread would be 0 and mean nothing.
     """
-    if not any(isinstance(part, Dropout | _DropoutNd) and _rate(part) for part in module.modules()):
+    if not any(isinstance(part, DROPS) and _rate(part) for part in module.modules()):
         raise NetError("The net has no dropout.", expected="a layer such as dropout0.5 to leave on")
+    kind = x.dtype
     total: Tensor | None = None
     squares: Tensor | None = None
     devices = sorted({x.device.index or 0}) if x.is_cuda else []
     with torch.random.fork_rng(devices), torch.no_grad(), dropping(module):
         torch.manual_seed(seed)
         for number in range(1, passes + 1):
-            answer = module(x).double()
+            answer = module(x)
+            kind, answer = answer.dtype, answer.double()
             if total is None or squares is None:
                 total, squares = answer, torch.zeros_like(answer)
             else:
@@ -114,7 +128,7 @@ def monte_carlo(module: nn.Module, x: Tensor, *, passes: int = 30, seed: int = 0
                 squares = squares + step * (answer - total)
     if total is None or squares is None:
         raise NetError(f"monte_carlo: passes is {passes}.", expected="at least 1")
-    return Spread(mean=total.to(x.dtype), deviation=(squares / passes).sqrt().to(x.dtype))
+    return Spread(mean=total.to(kind), deviation=(squares / passes).sqrt().to(kind))
 
 
 def _rate(part: nn.Module) -> float:
