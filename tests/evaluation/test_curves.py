@@ -103,6 +103,13 @@ def test_a_tuning_loss_that_rises_with_the_training_loss_is_not_overfitting() ->
     assert overfitting([0.5, 0.4, 0.6, 0.9, 1.4], [0.5, 0.4, 0.6, 0.9, 1.4]) is None
 
 
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_says_nothing_of_overfitting(lost: float) -> None:
+    train, tuning = [1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.01], [1.0, 0.5, lost, 0.9, 1.0, 1.1, 1.2]
+    assert overfitting(train, tuning) is None
+    assert still_falling(tuning) is None
+
+
 def test_a_loss_of_zero_is_survived() -> None:
     assert overfitting([1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]) is None
 

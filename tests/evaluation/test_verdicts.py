@@ -122,7 +122,9 @@ def test_one_answer_for_everything_is_said_with_what_it_scores() -> None:
         options={"optimiser.learning_rate": 0.003},
     )
     found = only(findings, "one-answer")
-    assert found.said == 'It answers "triangle" for every image; 0.33 is what that scores.'
+    assert found.said == (
+        'It answers "triangle" for every image; 0.33 is what that scores. Likely: learning rate too high.'
+    )
     assert found.action == "--learning-rate 0.0003"
     assert found.epoch == 3
 

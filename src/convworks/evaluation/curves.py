@@ -65,6 +65,8 @@ def overfitting(train: Sequence[float], tuning: Sequence[float]) -> Overfitting 
     >>> found.since, found.train_then, found.train_now
     (3, 0.4, 0.12)
     """
+    if not all(map(math.isfinite, (*train, *tuning))):
+        return None
     levels = _logarithms(tuning)
     best = min(range(len(levels)), key=lambda epoch: levels[epoch], default=0)
     if len(levels) - best < 3:
@@ -100,9 +102,9 @@ def still_falling(tuning: Sequence[float]) -> float | None:
     0.0987...
     >>> still_falling([2.0, 1.0, 0.7, 0.61, 0.60, 0.60, 0.60, 0.60])
     """
-    levels = _logarithms(tuning)
-    if len(levels) < 6:
+    if len(tuning) < 6 or not all(map(math.isfinite, tuning)):
         return None
+    levels = _logarithms(tuning)
     last = levels[-max(4, len(levels) // 3) :]
     slope = statistics.linear_regression(range(len(last)), last).slope
     spread = math.sqrt((len(last) ** 3 - len(last)) / 12)

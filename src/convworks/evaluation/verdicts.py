@@ -151,8 +151,9 @@ def _one_answer(
     return Finding(
         code="one-answer",
         level="warning",
-        said=f'It answers "{name}" for {every}; {of_it / total:.2f} is what that scores.',
-        evidence=f"{of_it} of {total} images are of that class. Likely: the learning rate is too high.",
+        said=f'It answers "{name}" for {every}; {of_it / total:.2f} is what that scores. '
+        "Likely: learning rate too high.",
+        evidence=f"{of_it} of {total} images are of that class.",
         action=f"--learning-rate {rate / 10:.1g}" if rate else "a tenth of the learning rate",
         epoch=epoch,
     )
@@ -166,30 +167,19 @@ def _nothing_learned(
     blind = max(scored.chance, scored.majority)
     if scored.low > blind:
         return None
-    sure = scored.high < blind or half_width(scored.of) < 0.05
-    said = (
-        f"Nothing was learned: {scored.accuracy:.2f} is not above the {blind:.2f} of knowing nothing."
-        if sure
-        else f"It may have learned nothing: {scored.accuracy:.2f} ({scored.low:.2f}-{scored.high:.2f}) is "
-        f"not clearly above the {blind:.2f} of knowing nothing."
-    )
-    fitted = bool(epochs) and epochs[-1].train_loss < 0.5 * epochs[0].train_loss
-    return Finding(
-        code="nothing-learned",
-        level="warning",
-        said=said,
-        evidence=f"{scored.right} of {scored.of} right; "
-        + (
-            "the training images themselves were learned."
-            if fitted
-            else "the training loss hardly fell either."
-        )
-        if epochs
-        else f"{scored.right} of {scored.of} right.",
-        action="look whether the labels and the pictures of the training images agree"
-        if fitted or not epochs
-        else _faster(values),
-    )
+    if scored.high < blind or half_width(scored.of) < 0.05:
+        said = f"Nothing was learned: {scored.accuracy:.2f} is not above the {blind:.2f} of knowing nothing."
+    else:
+        interval = f"{scored.accuracy:.2f} ({scored.low:.2f}-{scored.high:.2f})"
+        said = f"It may have learned nothing: {interval} is not clearly above the {blind:.2f} of knowing nothing."
+    evidence = f"{scored.right} of {scored.of} right."
+    action = "look whether the labels and the pictures of the training images agree"
+    if epochs and epochs[-1].train_loss < 0.5 * epochs[0].train_loss:
+        evidence += " The training images themselves were learned."
+    elif epochs:
+        evidence += " The training loss hardly fell either."
+        action = _faster(values)
+    return Finding(code="nothing-learned", level="warning", said=said, evidence=evidence, action=action)
 
 
 def _faster(values: Mapping[str, Any]) -> str:

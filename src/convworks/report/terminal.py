@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from convworks.events import Event, Finished, Progress, encode
+from convworks.events import EpochEnded, Event, Finished, Progress, encode
 from convworks.report import wording
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 TAG = 8  # columns before the text of a line
 FINDING = 11  # the same for a finding, whose tag is an epoch
 WIDEST = 100  # columns
-YELLOW, RED, PLAIN = "\x1b[33m", "\x1b[31m", "\x1b[0m"
+COLOURS = {"! ": "\x1b[33m", "x ": "\x1b[31m"}  # yellow, red
+PLAIN = "\x1b[0m"
 
 
 def watch(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]:
@@ -50,6 +51,8 @@ def watch(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]
                 problems[found[0]] = found[1]
             if isinstance(event, Finished):
                 _recall(problems, stream, lively)
+            if isinstance(event, EpochEnded):
+                _write(wording.epoch(event) + "\n", stream)
             for tag, text in wording.entries(event):
                 _say(tag, text, stream, lively)
             yield event
@@ -75,25 +78,20 @@ def _recall(problems: dict[str, str], out: TextIO, lively: bool) -> None:
 
 
 def _say(tag: str, text: str, out: TextIO, lively: bool) -> None:
-    safe = wording.harmless(text)
-    if safe.startswith("epoch "):
-        lines = [safe]
-    else:
-        tag = wording.harmless(tag)
-        margin = FINDING if tag.startswith("epoch") else max(TAG, len(tag) + 1)
-        hanging = margin + (2 if safe[:2] in ("! ", "- ", "x ") else 0)
-        lines = textwrap.wrap(
-            safe,
-            min(shutil.get_terminal_size().columns, WIDEST),
-            initial_indent=f"{tag:<{margin}}",
-            subsequent_indent=" " * hanging,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    shown = "\n".join(lines)
-    colour = {"! ": YELLOW, "x ": RED}.get(safe[:2]) if lively else None
-    if colour:
-        shown = shown.replace(safe[:2], f"{colour}{safe[0]}{PLAIN} ", 1)
+    """Writes a tagged text, broken into lines with a hanging indent; the mark of a problem in colour."""
+    tag, text = wording.harmless(tag), wording.harmless(text)
+    margin = FINDING if tag.startswith("epoch") else max(TAG, len(tag) + 1)
+    marked = text[:2] in ("! ", "- ", "x ")
+    shown = textwrap.fill(
+        text,
+        min(shutil.get_terminal_size().columns, WIDEST),
+        initial_indent=f"{tag:<{margin}}",
+        subsequent_indent=" " * (margin + 2 * marked),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    if lively and (colour := COLOURS.get(text[:2])):
+        shown = f"{shown[:margin]}{colour}{text[0]}{PLAIN}{shown[margin + 1 :]}"
     _write(shown + "\n", out)
 
 

@@ -36,7 +36,7 @@ Entry = tuple[str, str]
 
 
 def entries(event: Event) -> list[Entry]:
-    """The tagged lines of an event; none for what a person need not see (`CheckpointSaved`, `Progress`)."""
+    """The tagged lines of an event; none for `EpochEnded` (see `epoch`) and for what a person need not see."""
     match event:
         case DataFound():
             return _data(event)
@@ -53,8 +53,6 @@ def entries(event: Event) -> list[Entry]:
             shares = ", ".join(f"{name} {share:.2f}" for name, share in event.stages)
             frozen = f"Frozen: {event.freeze} of {count(len(event.stages), 'stage')}: {sentence(event.why)}"
             return [("Depth", f"a linear model on each stage of the net scores {shares}."), ("", frozen)]
-        case EpochEnded():
-            return [("", epoch(event))]
         case Finding():
             return [(f"epoch {event.epoch}" if event.epoch else "", finding(event))]
         case RateLowered():
@@ -172,18 +170,30 @@ def _weights(event: WeightsLoaded) -> list[Entry]:
 
 def _recipe(event: RecipeSettled) -> list[Entry]:
     said = [
-        f"{_short(name)} {_value(event.values.get(name))}: {sentence(why)}" for name, why in event.why.items()
+        f"{knob(name)} {setting(event.values.get(name))}: {sentence(why)}" for name, why in event.why.items()
     ]
     return [("Recipe" if index == 0 else "", line) for index, line in enumerate(said)]
 
 
-def _short(name: str) -> str:
+def knob(name: str) -> str:
+    """The name of a recipe's knob in words.
+
+    >>> knob("optimiser.learning_rate")
+    'learning rate'
+    """
     return name.rpartition(".")[2].replace("_", " ")
 
 
-def _value(value: Any) -> str:
+def setting(value: Any) -> str:
+    """The value of a knob in words.
+
+    >>> setting(True), setting(0.0003), setting("auto"), setting(None)
+    ('on', '0.0003', 'auto', '')
+    """
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value is None else f"{value}"
 
 

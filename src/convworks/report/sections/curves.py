@@ -23,7 +23,7 @@ def curves(story: Story) -> Markup:
         return Markup()
     parts = [_stage(stage, epochs, len(story.classes)) for stage, epochs in story.epochs.items()]
     how = (
-        "Both lines are the mean loss of an image; lower is better. Training falls below tuning on every net: "
+        "Both lines are the mean loss of an image; lower is better. That training ends below tuning is usual: "
         "what tells overfitting is tuning that rises while training still falls."
     )
     return section("learning", "How it learned", tag("p", how), *parts)

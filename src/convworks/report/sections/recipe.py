@@ -9,7 +9,7 @@ from convworks.events import RateLowered, RecipeSettled, WeightsLoaded
 from convworks.recipe.options import flat, knobs
 from convworks.report.markup import Child, Markup, folded, join, section, table, tag
 from convworks.report.story import Story
-from convworks.report.wording import rate_lowered
+from convworks.report.wording import knob, rate_lowered, setting
 
 
 def recipe(story: Story) -> Markup:
@@ -40,10 +40,10 @@ def _choices(story: Story) -> Markup:
         reasons |= story.recipe.reasons
     if not values:
         return Markup()
-    why = [[_name(name), _value(values.get(name)), said] for name, said in reasons.items()]
+    why = [[knob(name), setting(values.get(name)), said] for name, said in reasons.items()]
     known = knobs()
     every = [
-        [name, _value(value), str(known[name].metadata["said"]) if name in known else ""]
+        [name, setting(value), str(known[name].metadata["said"]) if name in known else ""]
         for name, value in values.items()
     ]
     chosen = table(["Choice", "Value", "Why"], why) if why else ""
@@ -51,16 +51,6 @@ def _choices(story: Story) -> Markup:
     return join(
         tag("h3", "The choices that matter"), chosen, folded(f"All {len(every)} options", table(heads, every))
     )
-
-
-def _name(name: str) -> str:
-    return name.rpartition(".")[2].replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _net(story: Story) -> Markup:
