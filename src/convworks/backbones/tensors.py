@@ -34,6 +34,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     Raises WeightsError for no such file, another kind, one too large or damaged, or one with more than
     tensors.
     """
+    if path.suffix.lower() not in SUFFIXES:
+        raise WeightsError(
+            f"{path} is no file of weights that can be read.",
+            expected=f"one that ends in {', '.join(SUFFIXES)}",
+        )
     try:
         size = path.stat().st_size
         if size > LARGEST:
@@ -42,13 +47,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     except OSError as error:
         raise WeightsError(f"The weights {path} cannot be read: {error.strerror}.") from error
     digest = hashlib.sha256(content).hexdigest()
-    if path.suffix.lower() == ".safetensors":
-        return parsed(content, str(path)), digest
-    if path.suffix.lower() in SUFFIXES:
-        return unpickled(content, str(path)), digest
-    raise WeightsError(
-        f"{path} is no file of weights that can be read.", expected=f"one that ends in {', '.join(SUFFIXES)}"
-    )
+    reader = parsed if path.suffix.lower() == ".safetensors" else unpickled
+    return reader(content, str(path)), digest
 
 
 def parsed(content: bytes, where: str) -> dict[str, Tensor]:

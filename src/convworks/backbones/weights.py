@@ -72,7 +72,8 @@ def change_channels(backbone: Backbone, channels: int) -> None:
     Fewer than three share the sum of the three filters; of more, the first three are red, green and blue, and
     the filters of the others start at zero.
     """
-    firsts = [part for part in backbone.modules() if isinstance(part, nn.Conv2d) and part.in_channels == 3]
+    parts = backbone.stages[0].modules()
+    firsts = [part for part in parts if isinstance(part, nn.Conv2d) and part.in_channels == 3]
     if channels < 1 or not firsts or firsts[0].groups != 1:
         raise WeightsError(f"{backbone.name} cannot be made to read images of {channels} channels.")
     first = firsts[0]
@@ -96,7 +97,7 @@ def _found(name: str, weights: str) -> tuple[Mapping[str, Tensor], Card] | None:
         return _from_hub(name) if name.startswith("timm/") or name in packaged.PACKAGES else None
     if weights == "hub":
         return _from_hub(name)
-    path = Path(weights)
+    path = Path(weights).expanduser()
     if runs.is_run(path):
         given, digest = runs.state(path)
         return given, Card(name=path.name, source=str(path), licence=runs.licence_of(path), sha256=digest)
