@@ -365,6 +365,22 @@ def test_what_is_no_file_is_said_and_never_waited_for(tmp_path: Path) -> None:
         decode(tmp_path / "a\0b.jpg")
 
 
+def test_refused_files_are_closed(tmp_path: Path) -> None:
+    before = len(list(Path("/dev/fd").iterdir())) if Path("/dev/fd").exists() else 0
+    for _ in range(20):
+        with pytest.raises(DecodeError):
+            decode(tmp_path)
+    assert not before or len(list(Path("/dev/fd").iterdir())) <= before
+
+
+def test_a_header_takes_no_more_than_the_first_bytes(tmp_path: Path) -> None:
+    data = encoded(Image.effect_noise((640, 480), 90).convert("RGB"), "JPEG")
+    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
+    assert header(tmp_path / "half.jpg").size == (640, 480)
+    with pytest.raises(DecodeError, match="cut short"):
+        decode(tmp_path / "half.jpg")
+
+
 def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.tiff"
     with path.open("wb") as file:

@@ -6,19 +6,17 @@ bytes a file holds, nothing but DecodeError is raised and nothing is printed. `r
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from convworks.data import cut, rgb
+from convworks.data import cut, files, rgb
 from convworks.data.names import shown
 from convworks.data.quiet import hush_libtiff, listening
 from convworks.errors import DecodeError
@@ -28,6 +26,9 @@ MAX_PIXELS = 64_000_000
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "AVIF")
 """What is read, whatever a file is called; other formats, some of which run programs, are not tried."""
+
+WARNED = "Pillow: "
+"""How a note begins that repeats what Pillow warned of."""
 
 _SUFFIXES: dict[str, frozenset[str]] = {
     "JPEG": frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
@@ -93,13 +94,13 @@ def decode_bytes(data: bytes, name: str, *, at_least: int = 0, max_pixels: int =
     """The image in the bytes of a file; `name` is for messages, and for a note on a suffix that is wrong."""
     with listening() as warned:
         try:
-            with _open(data, max_pixels) as image:
+            with _open(io.BytesIO(data), max_pixels) as image:
                 size, mode = image.size, image.mode
                 _shrink(image, at_least)
                 decoded = _finish(image, size, mode, data)
         except Exception as error:
             raise _refusal(name, data, error, max_pixels) from None
-    return _noted(decoded, [*_misnamed(name, decoded.format), *(f"Pillow: {shown(text)}" for text in warned)])
+    return _noted(decoded, [*_misnamed(name, decoded.format), *(WARNED + shown(text) for text in warned)])
 
 
 def from_pil(image: Image.Image) -> Decoded:
@@ -114,52 +115,36 @@ def from_pil(image: Image.Image) -> Decoded:
 
 def header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
     """Size, mode and format from the first bytes of a file. Raises DecodeError."""
-    data = read(path, max_pixels=max_pixels)
-    with listening():
+    with files.opened(path, _most_bytes(max_pixels)) as file, listening():
         try:
-            with _open(data, max_pixels) as image:
+            with _open(file, max_pixels) as image:
                 turn = 1 if image.format == "TIFF" else rgb.orientation(image)[0]
                 return Header(size=_upright(image.size, turn), mode=image.mode, format=image.format or "")
         except Exception as error:
-            raise _refusal(str(path), data, error, max_pixels) from None
+            raise _refusal(str(path), b"", error, max_pixels) from None
 
 
 def read(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """The bytes of a regular file, if they are not more than `max_pixels` could need. Raises DecodeError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise DecodeError(f"{shown(str(path))}: not a file")
-            if status.st_size > 16 * max_pixels + (1 << 20):
-                raise DecodeError(
-                    f"{shown(str(path))}: {status.st_size >> 20:,} MB, more than any image needs"
-                )
-            return file.read()
-    except (OSError, ValueError) as error:
-        reasons = {
-            errno.ENOENT: "no such file",
-            errno.EACCES: "no permission to read it",
-            errno.EISDIR: "a folder",
-        }
-        reason = (
-            reasons.get(getattr(error, "errno", None) or 0) or getattr(error, "strerror", None) or str(error)
-        )
-        raise DecodeError(f"{shown(str(path))}: {reason}") from None
+    """The bytes of a file, if they are not more than `max_pixels` could need. Raises DecodeError."""
+    return files.content(path, _most_bytes(max_pixels))
+
+
+def _most_bytes(max_pixels: int) -> int:
+    return 16 * max_pixels + (1 << 20)
 
 
 class _Unreadable(Exception):
     """Why a file is no image, in words."""
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
+def _open(file: BinaryIO, max_pixels: int) -> Image.Image:
     """An image whose header was read and whose size is allowed."""
-    if not data:
+    if not file.read(1):
         raise _Unreadable("empty (0 bytes)")
+    file.seek(0)
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = Image.open(file, formats=FORMATS)
     _allow(image.size, max_pixels)
     return image
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from convworks.data import cut
+from convworks.data.decode import WARNED
 from convworks.data.facts import Facts
 from convworks.data.names import count, few, shown
 from convworks.data.record import DataSet, SetAside, Split
@@ -174,7 +175,10 @@ def _kinds(dataset: DataSet, facts: Sequence[Facts]) -> Iterator[Finding]:
     where: dict[str, list[str]] = {}
     for record, fact in zip(dataset.records, facts, strict=True):
         for note in fact.notes:
-            where.setdefault(note, []).append(record.path)
+            if note.startswith(WARNED):
+                where.setdefault("Pillow warns while decoding", []).append(f"{record.path} ({note})")
+            else:
+                where.setdefault(note, []).append(record.path)
     for note, paths in sorted(where.items(), key=lambda item: (-len(item[1]), item[0])):
         is_cut = note == cut.CUT
         yield Finding(

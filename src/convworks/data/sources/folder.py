@@ -176,7 +176,7 @@ class _Walk:
             return "a link that leads out of the data's folder"
         if not os.access(target, os.F_OK) or Path(target).is_symlink():
             return "a link to nothing"
-        if f"{os.path.realpath(entry.path.rpartition('/')[0])}/".startswith(f"{target}/"):
+        if Path(os.path.realpath(Path(entry.path).parent)).is_relative_to(target):
             return "a link to a folder that holds it"
         return ""
 
