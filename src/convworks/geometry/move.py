@@ -6,6 +6,8 @@ masks and the points, so that they stay together and the pixels are interpolated
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -130,25 +132,32 @@ class Move:
             unsure &= (found[:, 2:] > found[:, :2]).all(axis=1)
         found[~whole] = 0
         rows = unsure.nonzero()[0]
-        edges = self._edges() if len(rows) else []
-        for row, box in zip(rows.tolist(), boxes[rows].tolist(), strict=True):
-            share[row], found[row] = self._glimpse(box, edges)
+        if not len(rows):
+            return found, share
+        edges, (height, width) = self._edges(), self.size
+        glimpses: list[list[float]] = []
+        for box, (left, top, right, bottom) in zip(boxes[rows].tolist(), moved[rows].tolist(), strict=True):
+            crossed = (left < 0, right > width, top < 0, bottom > height)
+            cutting = list(itertools.compress(edges, crossed)) if self.is_affine else edges
+            glimpses.append(self._glimpse(box, cutting))
+        seen = np.array(glimpses, boxes.dtype)
+        found[rows], share[rows] = seen[:, :4], seen[:, 4]
         return found, share
 
-    def _glimpse(self, box: list[float], edges: list[list[float]]) -> tuple[float, list[float]]:
-        """The share of one box that the new frame shows, and the box around it there."""
+    def _glimpse(self, box: list[float], edges: list[list[float]]) -> list[float]:
+        """The box around what the new frame, inside `edges`, shows of one box; and the share that it shows."""
         left, top, right, bottom = box
         outline = outlines.cut([(left, top), (right, top), (right, bottom), (left, bottom)], edges)
         share = outlines.area(outline) / ((right - left) * (bottom - top))
         if share == 0:
-            return 0.0, [0.0] * 4
+            return [0.0] * 5
         (a, b, c), (d, e, f), (g, h, i) = self.matrix.tolist()
         height, width = self.size
         depths = [g * x + h * y + i for x, y in outline]
         across = [(a * x + b * y + c) / depth for (x, y), depth in zip(outline, depths, strict=True)]
         down = [(d * x + e * y + f) / depth for (x, y), depth in zip(outline, depths, strict=True)]
         low_x, low_y = max(min(across), 0.0), max(min(down), 0.0)
-        return min(share, 1.0), [low_x, low_y, min(max(across), width), min(max(down), height)]
+        return [low_x, low_y, min(max(across), width), min(max(down), height), min(share, 1.0)]
 
     def _edges(self) -> list[list[float]]:
         """The frame's edges in the old image: a * x + b * y + c is not below 0 on the side that is shown."""
@@ -177,15 +186,12 @@ def crop(box: tuple[float, float, float, float], size: Size) -> Move:
 
 def scales(move: Move) -> tuple[float, float]:
     """New pixels an old pixel, along x and along y, at the middle of the new frame."""
+    (a, b, c), (d, e, f), (g, h, i) = cast("list[list[float]]", move.matrix.tolist())
     if move.is_affine:
-        across, down = np.sqrt((move.matrix[:2, :2] ** 2).sum(axis=0)).tolist()
-        return across, down
+        return math.hypot(a, d), math.hypot(b, e)
     height, width = move.size
     back = np.linalg.inv(move.matrix) @ np.array([width / 2, height / 2, 1])
     x, y = (back[:2] / back[2]).tolist()
-    (a, b, c), (d, e, f), (g, h, i) = cast("list[list[float]]", move.matrix.tolist())
     depth = g * x + h * y + i
     u, v = (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
-    along_x = np.hypot(a - u * g, d - v * g) / abs(depth)
-    along_y = np.hypot(b - u * h, e - v * h) / abs(depth)
-    return float(along_x), float(along_y)
+    return math.hypot(a - u * g, d - v * g) / abs(depth), math.hypot(b - u * h, e - v * h) / abs(depth)
