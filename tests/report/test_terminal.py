@@ -9,7 +9,7 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -148,6 +148,27 @@ def test_problems_are_said_when_the_watcher_leaves_early() -> None:
     next(stream)
     stream.close()
     assert out.getvalue().endswith("Problems\n        ! Wrong.\n")
+
+
+@pytest.mark.parametrize("through", [watch, json_lines])
+def test_leaving_early_closes_the_run_at_once(
+    through: Callable[[Iterator[events.Event], io.StringIO], Iterator[events.Event]],
+) -> None:
+    closed: list[str] = []
+
+    def run() -> Iterator[events.Event]:
+        try:
+            yield finding("a", "Wrong")
+            yield finding("b", "Worse")
+        finally:
+            closed.append("run")
+
+    running = run()  # held here, so that only an explicit close ends it
+    stream = through(running, io.StringIO())
+    next(stream)
+    assert closed == []
+    stream.close()
+    assert closed == ["run"]
 
 
 def test_a_file_name_cannot_steer_the_terminal() -> None:

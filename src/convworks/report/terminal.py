@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from convworks.events import EpochEnded, Event, Finished, Progress, encode
@@ -31,7 +31,8 @@ def watch(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]
     """Yields the events as they come and says each on `out` (None: standard output).
 
     Only a real terminal without NO_COLOR gets colour and a live progress line. The problems are repeated
-    before the files worth looking at, and also where the stream breaks off.
+    before the files worth looking at, and also where the stream breaks off. Whoever leaves early closes
+    `events` too.
     """
     stream = out or sys.stdout
     lively = _is_lively(stream)
@@ -39,6 +40,7 @@ def watch(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]
     with contextlib.ExitStack() as closing:
         closing.callback(_recall, problems, stream, lively)
         live = closing.enter_context(_Live(stream)) if lively else None
+        closing.enter_context(_closed(events))
         for event in events:
             if isinstance(event, Progress):
                 if live:
@@ -61,11 +63,22 @@ def watch(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]
 def json_lines(events: Iterable[Event], out: TextIO | None = None) -> Iterator[Event]:
     """Yields the events as they come and writes each but `Progress` as the line of `events.jsonl`."""
     stream = out or sys.stdout
-    for event in events:
-        if not isinstance(event, Progress):
-            stream.write(encode(event, time.time()) + "\n")
-            stream.flush()
-        yield event
+    with _closed(events):
+        for event in events:
+            if not isinstance(event, Progress):
+                stream.write(encode(event, time.time()) + "\n")
+                stream.flush()
+            yield event
+
+
+@contextlib.contextmanager
+def _closed(events: Iterable[Event]) -> Iterator[None]:
+    """Closes a generator on the way out, so that a run that is left early lets go of its folder at once."""
+    try:
+        yield
+    finally:
+        if isinstance(events, Generator):
+            events.close()
 
 
 def _recall(problems: dict[str, str], out: TextIO, lively: bool) -> None:
