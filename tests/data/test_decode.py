@@ -365,6 +365,12 @@ def test_what_is_no_file_is_said_and_never_waited_for(tmp_path: Path) -> None:
         decode(tmp_path / "a\0b.jpg")
 
 
+@pytest.mark.parametrize("format", ["BMP", "TIFF", "PPM"])
+@pytest.mark.parametrize("width", [16, 53, 160, 1600])
+def test_no_width_is_taken_for_a_depth(format: str, width: int) -> None:
+    assert decode_bytes(encoded(Image.new("RGB", (width, 2)), format), "x").notes == ()
+
+
 def test_refused_files_are_closed(tmp_path: Path) -> None:
     before = len(list(Path("/dev/fd").iterdir())) if Path("/dev/fd").exists() else 0
     for _ in range(20):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -100,7 +100,8 @@ def decode_bytes(data: bytes, name: str, *, at_least: int = 0, max_pixels: int =
                 decoded = _finish(image, size, mode, data)
         except Exception as error:
             raise _refusal(name, data, error, max_pixels) from None
-    return _noted(decoded, [*_misnamed(name, decoded.format), *(WARNED + shown(text) for text in warned)])
+    told = dict.fromkeys(WARNED + shown(text) for text in warned)
+    return replace(decoded, notes=(*decoded.notes, *_misnamed(name, decoded.format), *told))
 
 
 def from_pil(image: Image.Image) -> Decoded:
@@ -142,6 +143,7 @@ def _open(file: BinaryIO, max_pixels: int) -> Image.Image:
     if not file.read(1):
         raise _Unreadable("empty (0 bytes)")
     file.seek(0)
+    # Pillow's own limit is one for the process; who asks for more than it allows lifts it.
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels
     image = Image.open(file, formats=FORMATS)
@@ -182,25 +184,14 @@ def _finish(image: Image.Image, size: tuple[int, int], mode: str, data: bytes) -
 
 
 def _wide(image: Image.Image) -> bool:
-    """Whether an RGB file holds 16 bits a channel, of which Pillow keeps the upper 8."""
-    tiles = getattr(image, "tile", None) or []
-    return image.mode in ("RGB", "RGBA", "LA", "CMYK") and any("16" in str(tile[3]) for tile in tiles)
+    """Whether a colour file holds 16 bits a channel, of which Pillow keeps the upper 8."""
+    arguments = [tile[3] for tile in getattr(image, "tile", None) or []]
+    packings = [one if isinstance(one, str) else str(one[0]) for one in arguments if one]
+    return image.mode in ("RGB", "RGBA", "LA", "CMYK") and any(";16" in packing for packing in packings)
 
 
 def _upright(size: tuple[int, int], turn: int) -> tuple[int, int]:
     return (size[1], size[0]) if turn >= 5 else size
-
-
-def _noted(decoded: Decoded, notes: list[str]) -> Decoded:
-    if not notes:
-        return decoded
-    return Decoded(
-        image=decoded.image,
-        size=decoded.size,
-        mode=decoded.mode,
-        format=decoded.format,
-        notes=(*decoded.notes, *dict.fromkeys(notes)),
-    )
 
 
 def _misnamed(name: str, format: str) -> list[str]:
