@@ -139,6 +139,7 @@ def test_all_operations_composed_keep_pixels_boxes_masks_and_points_together():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", [*PLACED, "composed"])
 def test_ten_thousand_draws_keep_everything_together(name):
     names = PLACED if name == "composed" else [name]
