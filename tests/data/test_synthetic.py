@@ -230,6 +230,11 @@ def test_what_others_wrote_is_never_touched(tmp_path: Path) -> None:
     mine.unlink()
     assert contents(folder) == before
 
+    for text in ("", "[]", '{"count": 1}', '{"count": 1, "settings": [2]}'):
+        (tmp_path / "mine" / MARKER).write_text(text)
+        with pytest.raises(DataError, match="not empty"):
+            written(tmp_path / "mine")
+
 
 def test_an_image_that_the_user_changed_is_left_as_it_is(tmp_path: Path) -> None:
     folder = written(tmp_path / "set", task="localization")

@@ -85,21 +85,26 @@ def claim(directory: Path, plan: Plan, count: int) -> None:
 
     Raises DataError where it holds anything that was not written for this very set.
     """
-    settings = json.loads(json.dumps({"drawing": DRAWING, **asdict(plan)}))
     if directory.exists() and not directory.is_dir():
         raise DataError(f"{directory} is a file.", expected="a folder, or a name that is free")
     if directory.is_dir() and any(not path.name.endswith(PART) for path in directory.iterdir()):
-        _check_ours(directory, settings, plan, count)
+        _check_ours(directory, plan, count)
     directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.rglob(f".*{PART}"):
         leftover.unlink(missing_ok=True)
     mark(directory, plan, count, complete=False)
 
 
-def _check_ours(directory: Path, settings: dict[str, Any], plan: Plan, count: int) -> None:
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What decides how an image is drawn, as JSON gives it back."""
+    return json.loads(json.dumps({"drawing": DRAWING, **asdict(plan)}))
+
+
+def _check_ours(directory: Path, plan: Plan, count: int) -> None:
+    settings = _settings(plan)
     try:
         found = cast(dict[str, Any], json.loads((directory / MARKER).read_text("utf-8")))
-        begun, before = int(found["count"]), cast(dict[str, Any], found["settings"])
+        begun, before = int(found["count"]), dict(found["settings"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(
             f"{directory} is not empty, and sample-data did not write it.",
@@ -117,11 +122,12 @@ def _check_ours(directory: Path, settings: dict[str, Any], plan: Plan, count: in
             fix=f"name another folder, or ask for {begun} or more",
         )
     for index in range(begun, count):
-        if (directory / plan.image(index)).exists():
-            raise DataError(
-                f"{directory / plan.image(index)} is in the way; sample-data did not write it.",
-                fix="move it elsewhere, or name another folder",
-            )
+        for path in (plan.image(index), plan.mask(index)):
+            if (directory / path).exists():
+                raise DataError(
+                    f"{directory / path} is in the way; sample-data did not write it.",
+                    fix="move it elsewhere, or name another folder",
+                )
 
 
 def mark(directory: Path, plan: Plan, count: int, *, complete: bool) -> None:
@@ -131,7 +137,7 @@ def mark(directory: Path, plan: Plan, count: int, *, complete: bool) -> None:
             "written by": "convworks sample-data",
             "complete": complete,
             "count": count,
-            "settings": {"drawing": DRAWING, **asdict(plan)},
+            "settings": _settings(plan),
         },
         indent=1,
     )
