@@ -73,10 +73,11 @@ def test_writing_it_again_gives_the_same_records(source: str, tmp_path: Path) ->
 def test_names_that_meet_in_one_folder_stay_two_files(source: str, tmp_path: Path) -> None:
     root = tmp_path / "given"
     records: list[Record] = []
-    for folder, label in (("x", "a"), ("y", "a"), ("z", "b")):
+    for folder, label in (("x", "a"), ("y", "a"), ("z", "b"), ("v", "a")):
         (root / folder).mkdir(parents=True)
-        (root / folder / "1.png").write_text(folder)
-        records.append(Record(path=f"{folder}/1.png", label=label))
+        name = "1-1.png" if folder == "v" else "1.png"
+        (root / folder / name).write_text(folder)
+        records.append(Record(path=f"{folder}/{name}", label=label))
     given = DataSet(root=root, source="test", task="classification", classes=("a", "b"), records=records)
     sources.write(given, tmp_path / "w", source=source)
     assert content(sources.read(tmp_path / "w", source=source)) == content(given)

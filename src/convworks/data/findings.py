@@ -65,7 +65,8 @@ def _files(dataset: DataSet, unreadable: Sequence[SetAside]) -> Iterator[Finding
             evidence=told(unreadable),
             action="replace or remove them",
         )
-    if others := [file for file in dataset.set_aside if file not in set(unreadable)]:
+    known = set(unreadable)
+    if others := [file for file in dataset.set_aside if file not in known]:
         yield Finding(
             code="set-aside",
             level="warning",
@@ -158,15 +159,14 @@ def _copies(dataset: DataSet, groups: Groups, same: Groups) -> Iterator[Finding]
             evidence=_equations(dataset, copies),
         )
     if n:
-        largest = int(np.bincount(groups).max())
+        sizes = np.bincount(groups)
+        first, largest = int(sizes.argmax()), int(sizes.max())
         if largest > max(FAMILY * n, FAMILY_IMAGES):
             yield Finding(
                 code="family",
                 level="warning",
                 said=f"{largest:,} of {n:,} images are near copies of one another.",
-                evidence=_equations(
-                    dataset, [pair for pair in copies if np.sum(groups == pair[1]) == largest]
-                ),
+                evidence=_equations(dataset, [pair for pair in copies if pair[1] == first]),
                 action="frames of one scene teach little more than one of them; add other scenes",
             )
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -78,9 +79,14 @@ def write(dataset: DataSet, destination: Path) -> None:
                 fix="rename the class, or write a csv",
             )
         folder = "/".join(part for part in (record.split or top, record.label) if part)
-        target = f"{folder}/{record.path.rpartition('/')[2]}"
-        if target in taken:
-            target = f"{folder}/{len(taken)}-{record.path.rpartition('/')[2]}"
+        name = record.path.rpartition("/")[2]
+        target = next(
+            free
+            for free in (
+                f"{folder}/{number}-{name}" if number else f"{folder}/{name}" for number in itertools.count()
+            )
+            if free not in taken
+        )
         taken.add(target)
         (destination / folder).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(dataset.root / record.path, destination / target)
