@@ -72,7 +72,7 @@ def json_lines(events: Iterable[Event], out: TextIO | None = None) -> Iterator[E
 
 
 @contextlib.contextmanager
-def _closed(events: Iterable[Event]) -> Iterator[None]:
+def _closed(events: Iterable[Event]) -> Generator[None, None, None]:
     """Closes a generator on the way out, so that a run that is left early lets go of its folder at once."""
     try:
         yield

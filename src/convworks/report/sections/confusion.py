@@ -74,7 +74,8 @@ def _table(evaluation: Evaluation) -> Markup:
         share = tag("td", percent(row[truth] / total) if total else "no images", class_="number")
         rows.append(tag("tr", tag("th", names[truth], scope="row"), *cells, share))
     caption = tag("caption", "Number of images")
-    inner = tag("table", caption, tag("thead", rows[0]), tag("tbody", rows[1:]), class_="confusion")
+    kind = "confusion many" if len(names) > 6 else "confusion"
+    inner = tag("table", caption, tag("thead", rows[0]), tag("tbody", rows[1:]), class_=kind)
     return tag(
         "div",
         inner,
