@@ -18,7 +18,9 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(StorageError, match=r"kept could not be written: .* MB are needed for it, .* MB are free"):
+    with pytest.raises(
+        StorageError, match=r"kept could not be written: .* MB are needed for it, .* MB are free"
+    ):
         write_whole(file, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
     assert file.read_bytes() == b"good"

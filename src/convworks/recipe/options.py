@@ -67,9 +67,7 @@ class TransferOptions:
     freeze: int | Auto = knob(
         "auto", "stages, counted from the input, whose weights stay as they are", low=0, high=99
     )
-    views: int = knob(
-        5, "augmented views of an image that the frozen part computes, once", low=1, high=64
-    )
+    views: int = knob(5, "augmented views of an image that the frozen part computes, once", low=1, high=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +85,7 @@ class OptimiserOptions:
     )
     warmup: float = knob(0.05, "share of the steps in which the rate rises", low=0.0, high=0.9)
     clip_norm: float = knob(1.0, "largest norm of the gradient; 0 for none", low=0.0, high=1e6)
-    label_smoothing: float = knob(
-        0.1, "probability mass spread evenly over the classes", low=0.0, high=0.9
-    )
+    label_smoothing: float = knob(0.1, "probability mass spread evenly over the classes", low=0.0, high=0.9)
     average: float = knob(
         0.99, "decay a step of the moving average that is evaluated; 0 for none", low=0.0, high=0.99999
     )
@@ -105,21 +101,17 @@ class AugmentationOptions:
         0.35, "smallest share of the area that a random crop keeps; 1 for none", low=0.01, high=1.0
     )
     rotate: float = knob(0.0, "largest rotation either way", low=0.0, high=180.0, unit="degrees")
-    translate: float = knob(
-        0.0, "largest shift either way, as a share of the side", low=0.0, high=0.9
-    )
+    translate: float = knob(0.0, "largest shift either way, as a share of the side", low=0.0, high=0.9)
     colour: float = knob(0.2, "strength of brightness, contrast, saturation jitter", low=0.0, high=1.0)
     grayscale: float = knob(0.0, "probability of taking the colour away", low=0.0, high=1.0)
     shear: float = knob(0.0, "largest lean of rows or columns either way", low=0.0, high=60.0, unit="degrees")
-    scale: float = knob(
-        0.0, "largest zoom either way: 1 is from half the size to twice", low=0.0, high=3.0
-    )
+    scale: float = knob(0.0, "largest zoom either way: 1 is from half the size to twice", low=0.0, high=3.0)
     perspective: float = knob(0.0, "how much a far edge may shrink, as a share of it", low=0.0, high=0.9)
-    hue: float = knob(0.0, "largest turn of the colour circle either way, as a share of it", low=0.0, high=0.5)
-    blur: float = knob(0.0, "largest deviation of a Gaussian blur", low=0.0, high=32.0, unit="pixels")
-    noise: float = knob(
-        0.0, "largest deviation of Gaussian noise, as a share of white", low=0.0, high=1.0
+    hue: float = knob(
+        0.0, "largest turn of the colour circle either way, as a share of it", low=0.0, high=0.5
     )
+    blur: float = knob(0.0, "largest deviation of a Gaussian blur", low=0.0, high=32.0, unit="pixels")
+    noise: float = knob(0.0, "largest deviation of Gaussian noise, as a share of white", low=0.0, high=1.0)
     cutout: float = knob(0.0, "side of a grey patch put anywhere, as a share of the side", low=0.0, high=1.0)
     trivial: float = knob(
         0.0, "probability of one more operation of any kind and strength (TrivialAugment)", low=0.0, high=1.0
@@ -252,10 +244,16 @@ def checked(name: str, value: Any, where: str = "") -> Any:
     item = knobs()[name]
     owner = Recipe if "." not in name else typing.get_type_hints(Recipe)[name.partition(".")[0]]
     hint = typing.get_type_hints(owner)[item.name]
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) in (
-        typing.Union,
-        Literal,
-    ) else (hint,)
+    kinds = (
+        typing.get_args(hint)
+        if isinstance(hint, types.UnionType)
+        or typing.get_origin(hint)
+        in (
+            typing.Union,
+            Literal,
+        )
+        else (hint,)
+    )
     place = f"{where}: " if where else ""
     words = [word for kind in kinds for word in (typing.get_args(kind) or (kind,)) if isinstance(word, str)]
     plain = [kind for kind in kinds if isinstance(kind, type)]

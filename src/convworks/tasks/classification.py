@@ -57,7 +57,8 @@ def decode(outputs: Float[Tensor, "n k"], names: Sequence[str]) -> list[Classifi
     ranked = (-probabilities).argsort(1, kind="stable")
     return [
         Classification(
-            names=tuple(names[place] for place in places), probabilities=tuple(float(row[place]) for place in places)
+            names=tuple(names[place] for place in places),
+            probabilities=tuple(float(row[place]) for place in places),
         )
         for row, places in zip(probabilities, ranked.tolist(), strict=True)
     ]

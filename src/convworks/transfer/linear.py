@@ -17,6 +17,9 @@ from scipy.special import logsumexp
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Values of C that are tried: the weight of the data against the penalty, for standardised features."""
 
+RIDGES = (1e-2, 1e-1, 1.0, 10.0)
+"""Penalties that `ridge_right` tries, against the mean eigenvalue of the features' inner products."""
+
 SMALLEST = 1e-4  # deviation, against the mean of all, under which a feature says nothing
 
 
@@ -43,7 +46,9 @@ class _Basis:
     @classmethod
     def of(cls, features: Float[np.ndarray, "n d"]) -> tuple[_Basis, Float[np.ndarray, "n r"]]:
         mean, deviation = features.mean(0), features.std(0)
-        scale = np.where(deviation > SMALLEST * max(deviation.mean(), 1e-30), 1 / np.maximum(deviation, 1e-30), 0)
+        scale = np.where(
+            deviation > SMALLEST * max(deviation.mean(), 1e-30), 1 / np.maximum(deviation, 1e-30), 0
+        )
         standard = (features - mean) * scale
         gram = standard @ standard.T if len(standard) < standard.shape[1] else standard.T @ standard
         values, vectors = np.linalg.eigh(gram)
@@ -99,6 +104,45 @@ def cross_validate(
     return found
 
 
+def ridge_right(
+    features: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n"],
+    classes: int,
+    folds: Int[np.ndarray, "n"],
+) -> int:
+    """How many images a ridge classifier gets right, cross-validated, at the best of `RIDGES` by squared error.
+
+    One decomposition serves all strengths and folds: with hat matrix H, the residuals of a fold f that was left out
+    are (I - H_ff)^-1 (y - H y)_f (Allen's PRESS, by blocks). A quick stand-in for `cross_validate` where only the
+    order of several sets of features matters.
+    """
+    n = len(labels)
+    standard = np.asarray(features, np.float64) - features.mean(0)
+    deviation = standard.std(0)
+    standard *= np.where(
+        deviation > SMALLEST * max(deviation.mean(), 1e-30), 1 / np.maximum(deviation, 1e-30), 0
+    )
+    values, vectors = np.linalg.eigh(standard @ standard.T)
+    truth = np.eye(classes)[labels]
+    middle = truth.mean(0)
+    centred = truth - middle
+    turned = vectors.T @ centred
+    scale = max(values.mean(), 1e-30)
+    best = (np.inf, 0)
+    for strength in RIDGES:
+        shrunk = np.maximum(values, 0) / (np.maximum(values, 0) + strength * scale)
+        residual = centred - vectors @ (shrunk[:, None] * turned)
+        left_out = np.empty_like(residual)
+        for fold in np.unique(folds):
+            rows = np.flatnonzero(folds == fold)
+            hat = (vectors[rows] * shrunk) @ vectors[rows].T
+            left_out[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residual[rows])
+        error = float((left_out**2).sum())
+        right = int(((centred - left_out + middle).argmax(1) == labels).sum())
+        best = min(best, (error, right), key=lambda pair: pair[0])
+    return best[1] if n else 0
+
+
 def log_loss(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n"]) -> float:
     """The mean negative log probability of the true class, in nats."""
     return float((logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]).mean())
@@ -146,6 +190,10 @@ def _solve(
 
     zero = np.zeros((classes, r + 1)) if start is None else start
     solved = minimize(
-        objective, zero.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500, "gtol": 1e-6, "ftol": 1e-12}
+        objective,
+        zero.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 300, "gtol": 1e-5, "ftol": 1e-9},
     )
     return solved.x.reshape(classes, r + 1)

@@ -1,0 +1,361 @@
+"""A model: the net, what it is asked, the names of its classes, and what it does to a picture before it looks.
+
+One object for the library, the command line, the server and the export. A saved model is `model.safetensors` and
+`model.json` in one folder; nothing else is needed to predict, and loading executes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from convworks import backbones, tasks
+from convworks.augmentation.preprocess import Preprocessing
+from convworks.backbones.contract import Backbone, Card
+from convworks.data.decode import MAX_PIXELS, from_pil
+from convworks.data.record import SetAside
+from convworks.data.sources.suffixes import READ
+from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError
+from convworks.files import write_whole
+from convworks.samples import Classification
+from convworks.tasks.contract import Task
+
+FORMAT = 1
+FACTS, WEIGHTS = "model.json", "model.safetensors"
+
+Picture = str | Path | Image.Image | np.ndarray
+
+
+class Net(nn.Module):
+    """A backbone and the head that reads the outputs of its stages."""
+
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """The head's outputs; `x` is the input of stage `start`, or the last map where no stage is left."""
+        return self.head(self.backbone(x, start) or [x])
+
+
+@dataclass(kw_only=True, eq=False)
+class Model:
+    """A net that predicts, and everything that this needs.
+
+    `temperature` divides the logits, so that a probability of .8 is right 8 times in 10. `facts` are for people
+    and reports: versions, environment, command, recipe.
+    """
+
+    net: Net
+    task: Task
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    name: str = "model"
+    temperature: float = 1.0
+    dropout: float = 0.0
+    channels_last: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def create(
+        backbone: Backbone,
+        classes: Sequence[str],
+        preprocessing: Preprocessing,
+        *,
+        task: Task | None = None,
+        dropout: float = 0.0,
+        name: str = "model",
+    ) -> Model:
+        """A model with a new head on `backbone`."""
+        chosen = task or tasks.find("classification")
+        head = chosen.head(backbone.info, len(classes), dropout)
+        return Model(
+            net=Net(backbone, head),
+            task=chosen,
+            classes=tuple(classes),
+            preprocessing=preprocessing,
+            name=name,
+            dropout=dropout,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.net.parameters()).device
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the weights; raises DeviceError for a device that this machine does not have."""
+        self.net.to(find_device(device))
+        return self
+
+    def logits(self, frames: Float[np.ndarray, "n 3 s s"] | Tensor) -> Float[Tensor, "n k"]:
+        """The net's outputs for normalised pictures, over the temperature; float32, on the CPU."""
+        self.net.eval()
+        x = torch.as_tensor(frames, device=self.device)
+        if self.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return self.net(x).float().cpu() / self.temperature
+
+    def predict(self, source: Picture | Sequence[Picture], *, batch: int = 32) -> Any:
+        """What the model says of a picture, or of each of several.
+
+        `source` is a file, a PIL image, or an HWC uint8 RGB array, which gives one prediction; or a folder (read
+        with its subfolders) or a list of those, which gives a list. Of a folder, files that cannot be read are
+        left out and named in a warning. Raises DecodeError or DataError for anything else that is not a picture.
+        """
+        if isinstance(source, (str, Path)) and Path(source).is_dir():
+            found = list(self.predictions(pictures_in(Path(source)), batch=batch))
+            aside = [one for one in found if isinstance(one, SetAside)]
+            if aside:
+                names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
+                warnings.warn(f"{len(aside)} of {len(found)} files set aside: {names}", stacklevel=2)
+            return [one for one in found if not isinstance(one, SetAside)]
+        several = isinstance(source, Sequence) and not isinstance(source, (str, bytes))
+        given: Sequence[Picture] = source if several else [source]  # type: ignore[assignment]
+        found = list(self.predictions(given, batch=batch, strict=True))
+        return found if several else found[0]
+
+    def predictions(
+        self,
+        sources: Iterable[Picture],
+        *,
+        batch: int = 32,
+        strict: bool = False,
+        workers: int = 2,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Iterator[Classification | SetAside]:
+        """One answer a picture, in order, as they are ready; a SetAside for a file that cannot be read.
+
+        With `strict`, the first that cannot be read is raised as a DecodeError.
+        """
+
+        def look(picture: Picture) -> Float[np.ndarray, "3 s s"] | DecodeError:
+            try:
+                return self._frame(picture, max_pixels)
+            except DecodeError as error:
+                return error
+
+        with ThreadPoolExecutor(workers, thread_name_prefix="predict") as pool:
+            for group in _groups(sources, batch):
+                frames = list(pool.map(look, group))
+                for frame in frames:
+                    if strict and isinstance(frame, DecodeError):
+                        raise frame
+                whole = [frame for frame in frames if not isinstance(frame, DecodeError)]
+                said = self.task.decode(self.logits(np.stack(whole)), self.classes) if whole else []
+                answers = iter(said)
+                for picture, frame in zip(group, frames, strict=True):
+                    path = Path(picture) if isinstance(picture, (str, Path)) else None
+                    if isinstance(frame, DecodeError):
+                        yield SetAside(path=str(path), reason=frame.found)
+                    else:
+                        yield replace(next(answers), path=path)
+
+    def _frame(self, picture: Picture, max_pixels: int) -> Float[np.ndarray, "3 s s"]:
+        prepare = self.preprocessing
+        if isinstance(picture, (str, Path)):
+            return prepare.normalise(prepare.frame(prepare.read(Path(picture), max_pixels=max_pixels)))
+        if isinstance(picture, Image.Image):
+            return prepare(from_pil(picture).image)
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise DataError(
+                f"This array is {picture.dtype} {picture.shape}, not a picture.",
+                expected="uint8, height x width x 3, red first",
+                fix="(255 * array).astype(np.uint8) for numbers in 0 to 1; array[..., ::-1] for blue first",
+            )
+        return prepare(np.ascontiguousarray(picture))
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors`, then `model.json` with its hash; each whole or not at all."""
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
+        content = save_tensors(state)
+        write_whole(folder / WEIGHTS, content)
+        write_whole(
+            folder / FACTS, json.dumps(self.described(hashlib.sha256(content).hexdigest()), indent=1).encode()
+        )
+
+    def described(self, digest: str) -> dict[str, Any]:
+        """What `model.json` holds."""
+        backbone = self.net.backbone
+        return {
+            **self.facts,
+            "format": FORMAT,
+            "name": self.name,
+            "task": self.task.name,
+            "classes": list(self.classes),
+            "backbone": backbone.name,
+            "dropout": self.dropout,
+            "temperature": self.temperature,
+            "channels_last": self.channels_last,
+            "input": asdict(self.preprocessing),
+            "weights": asdict(backbone.card),
+            "sha256": digest,
+        }
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Model:
+    """The model in a run folder, ready to predict.
+
+    Raises ModelFileError where it is missing, damaged or from a later version, DeviceError for a device that is
+    not here.
+    """
+    place = Path(folder)
+    facts = _facts(place)
+    try:
+        content = (place / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"{place / WEIGHTS} cannot be read: {error.strerror}.", fix="train again"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+        raise ModelFileError(
+            f"{place / WEIGHTS} is damaged: it is not the file that {FACTS} describes.",
+            fix="restore it from a copy, or train again with `--resume`",
+        )
+    expects = facts["input"]
+    backbone = backbones.create(facts["backbone"], "none")
+    backbone.card = Card(**facts["weights"])
+    model = Model.create(
+        backbone,
+        facts["classes"],
+        Preprocessing(
+            **expects | {"mean": tuple(expects["mean"]), "deviation": tuple(expects["deviation"])},
+        ),
+        task=tasks.find(facts["task"]),
+        dropout=facts["dropout"],
+        name=facts["name"],
+    )
+    _fill(model.net, load_tensors(content), place)
+    model.temperature, model.channels_last = facts["temperature"], facts["channels_last"]
+    model.facts = facts
+    model.net.eval()
+    if model.channels_last:
+        model.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return model.to(device)
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """The device of a name; "auto" is the first GPU where there is one. Raises DeviceError.
+
+    >>> find_device("cpu")
+    device(type='cpu')
+    """
+    if isinstance(device, torch.device):
+        return device
+    have = ["cpu"]
+    if torch.cuda.is_available():
+        have += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        have.append("mps")
+    name = have[min(1, len(have) - 1)] if device == "auto" else "cuda:0" if device == "cuda" else device
+    if name not in have:
+        raise DeviceError(
+            f'There is no device "{device}" on this machine.', expected=f"one of auto, {', '.join(have)}"
+        )
+    return torch.device(name)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The image files below a folder, by name; hidden ones and links that lead out of it are left out."""
+    root = folder.resolve()
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in READ
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+        and path.resolve().is_relative_to(root)
+    )
+
+
+def described_versions() -> dict[str, str]:
+    """The versions that a model was made with."""
+    import platform
+
+    from convworks import __version__
+
+    return {
+        "convworks": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "made": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _facts(place: Path) -> dict[str, Any]:
+    path = place / FACTS
+    if not path.is_file():
+        raise ModelFileError(
+            f"{place} holds no model: there is no {FACTS}.",
+            fix="name the folder of a finished run; `convworks train --resume` finishes one",
+        )
+    try:
+        facts = json.loads(path.read_bytes())
+        version = facts["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{path} cannot be read: it is not the description of a model.") from error
+    if version != FORMAT:
+        raise ModelFileError(
+            f"{path} has format {version}; this version of Convworks reads format {FORMAT}.",
+            fix="upgrade Convworks, or load the model with the version that wrote it",
+        )
+    missing = {
+        "task",
+        "classes",
+        "backbone",
+        "dropout",
+        "temperature",
+        "channels_last",
+        "input",
+        "weights",
+    } - set(facts)
+    if (
+        missing
+        or not isinstance(facts["temperature"], (int, float))
+        or not 0 < facts["temperature"] < math.inf
+    ):
+        raise ModelFileError(
+            f"{path} is damaged: {', '.join(sorted(missing)) or 'temperature'} is missing or wrong."
+        )
+    return facts
+
+
+def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:
+    own = net.state_dict()
+    wrong = [name for name in own if name not in state or state[name].shape != own[name].shape]
+    if wrong or len(own) != len(state):
+        raise ModelFileError(
+            f"{place / WEIGHTS} does not fit the net that {FACTS} describes: "
+            f"{len(wrong) or abs(len(state) - len(own))} tensors differ{f' ({wrong[0]})' if wrong else ''}."
+        )
+    net.load_state_dict(state)
+
+
+def _groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    group: list[Any] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

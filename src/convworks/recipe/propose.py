@@ -1,0 +1,106 @@
+"""From what was measured of the data to a recipe, with the reason for each choice that matters, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convworks.recipe.fingerprint import Fingerprint
+from convworks.recipe.options import Recipe, with_values
+
+ENLARGED = 1.29
+"""A frozen net judges best at about this multiple of the size that it learned at (FixRes, 1906.06423, table 2):
+random crops showed it objects larger than they are in whole pictures."""
+
+FEWEST = 20  # images a class, under which a linear model on features is all that can be trusted
+SEEN = (3_000, 60_000)  # images seen in fine-tuning, at least and at most, unless all epochs differ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneFacts:
+    """What a proposal needs to know of a net: its name, the size that it learned at, and whether it has learned."""
+
+    name: str
+    size: int
+    pretrained: bool
+
+
+def input_size(median_short_side: float, facts: BackboneFacts) -> tuple[int, str]:
+    """The side of the square that the net sees, in pixels, and why."""
+    if not facts.pretrained:
+        size = min(max(8 * round(median_short_side / 8), 32), facts.size)
+        return (
+            size,
+            f"the pictures' short side is {median_short_side:.0f} px at the median, and the net learns anew",
+        )
+    larger = 32 * round(facts.size * ENLARGED / 32)
+    if median_short_side >= 0.85 * larger:
+        return larger, (
+            f"{facts.name} learned at {facts.size} px; pictures of {median_short_side:.0f} px allow {larger}, "
+            "at which a frozen net judges better"
+        )
+    return facts.size, (
+        f"{facts.name} learned at {facts.size} px, and the pictures have {median_short_side:.0f} px at the median"
+    )
+
+
+def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe for data of this fingerprint; `given` holds what the user decided, by full name, and wins.
+
+    Raises RecipeError for a `given` name that does not exist or a value out of range.
+    """
+    n = fingerprint.images
+    smallest = min(fingerprint.counts.values(), default=0)
+    counts = f"{n:,} images in {len(fingerprint.counts)} classes"
+    values: dict[str, Any] = {}
+    why: dict[str, str] = {}
+
+    def set_value(name: str, value: Any, reason: str) -> None:
+        values[name], why[name] = value, reason
+
+    set_value("data.input_size", *input_size(fingerprint.short_sides[1], facts))
+    if not facts.pretrained:
+        set_value("transfer.mode", "scratch", f"{facts.name} has no weights to start from")
+    elif smallest < FEWEST:
+        set_value(
+            "transfer.mode",
+            "extract",
+            f"the smallest class has {smallest} images: a linear model on kept features is all that so few can carry",
+        )
+    else:
+        set_value(
+            "transfer.mode", "finetune", f"{counts}: a linear model first, then the last stages from there"
+        )
+    if facts.pretrained:
+        epochs = round(min(max(12 * n, SEEN[0]), SEEN[1]) / max(n, 1))
+        set_value(
+            "optimiser.epochs", min(max(epochs, 4), 30), f"{counts}: as many passes as show enough of them"
+        )
+    else:
+        epochs = round(min(max(30 * n, 20_000), 400_000) / max(n, 1))
+        set_value(
+            "optimiser.epochs", min(max(epochs, 8), 200), f"{counts}, and every filter learns from nothing"
+        )
+        set_value("optimiser.learning_rate", 2e-3, "random weights may move far")
+        set_value("optimiser.layer_decay", 1.0, "no stage knows anything yet")
+        set_value("model.dropout", 0.3, "nothing but your images shapes the net")
+    batch = 2 ** max(3, min(6, (n // 20).bit_length() - 1))
+    set_value(
+        "optimiser.batch", batch, f"at most a twentieth of {n:,} images, so that an epoch has steps enough"
+    )
+    if fingerprint.gray > 0.98:
+        set_value("augmentation.colour", 0.0, "the pictures have no colour to change")
+    decided = dict(given or {})
+    recipe = with_values(Recipe(), {**values, **decided})
+    kept = {name: reason for name, reason in why.items() if name not in decided}
+    kept |= dict.fromkeys(decided, "you said so")
+    return with_values_and_reasons(recipe, kept)
+
+
+def with_values_and_reasons(recipe: Recipe, reasons: Mapping[str, str], **values: Any) -> Recipe:
+    """A copy with more reasons, and with `values` (full names, `__` for the dot) settled."""
+    import dataclasses
+
+    settled = recipe.replace(**values) if values else recipe
+    return dataclasses.replace(settled, reasons={**recipe.reasons, **reasons})

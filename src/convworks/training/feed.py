@@ -1,0 +1,117 @@
+"""What the net is fed: the input of the first stage that learns, for any images of any epoch.
+
+A batch is a pure function of (seed, epoch, positions), whatever came before it and however many threads make it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from convworks.augmentation import plan
+from convworks.augmentation.preprocess import Preprocessing
+from convworks.data.pixels import PixelStore
+from convworks.recipe.options import AugmentationOptions
+from convworks.samples import Batch
+
+AHEAD = 3  # parts made while one is computed
+
+
+class Feed(Protocol):
+    """Gives the batches of an epoch, in the order of `parts`, each of the images at some positions."""
+
+    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+        """One batch for each of `parts`, positions in the feed's own images."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeptFeed:
+    """Kept features: `views` (v, n, c, h, w) of n images, and which view an epoch shows is drawn."""
+
+    views: Float[Tensor, "v n ..."]
+    targets: Mapping[str, Tensor]
+    seed: int
+
+    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+        """One batch for each of `parts`."""
+        count = self.views.shape[0]
+        shown = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).integers(
+            0, count, self.views.shape[1]
+        )
+        for part in parts:
+            rows = torch.from_numpy(part)
+            yield Batch(
+                images=self.views[torch.from_numpy(shown[part]), rows],
+                targets={name: values[rows] for name, values in self.targets.items()},
+                indices=rows,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LiveFeed:
+    """Pictures, augmented anew each epoch, by threads: decoding and resampling run outside Python's lock.
+
+    `augmentation` None gives the fixed view by which a model judges. `rows` are the images' positions in `store`,
+    and what the draws are keyed by.
+    """
+
+    store: PixelStore
+    rows: Sequence[int]
+    preprocessing: Preprocessing
+    targets: Mapping[str, Tensor]
+    seed: int
+    workers: int
+    augmentation: AugmentationOptions | None = None
+    view: int = 0
+
+    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+        """One batch for each of `parts`, made ahead by the threads."""
+
+        size = self.preprocessing.size
+        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n s s 3"], list[Future[None]]]] = (
+            deque()
+        )
+        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="feed") as pool:
+            for part in parts:
+                memory = np.empty((len(part), size, size, 3), np.float32)
+                work = [
+                    pool.submit(self._fill, memory[place], int(at), epoch) for place, at in enumerate(part)
+                ]
+                waiting.append((part, memory, work))
+                if len(waiting) > AHEAD:
+                    yield self._finished(*waiting.popleft())
+            while waiting:
+                yield self._finished(*waiting.popleft())
+
+    def _finished(
+        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n s s 3"], work: list[Future[None]]
+    ) -> Batch:
+        for future in work:
+            future.result()
+        rows = torch.from_numpy(part)
+        return Batch(
+            images=torch.from_numpy(memory).permute(0, 3, 1, 2),
+            targets={name: values[rows] for name, values in self.targets.items()},
+            indices=rows,
+        )
+
+    def _fill(self, out: Float[np.ndarray, "s s 3"], position: int, epoch: int) -> None:
+        row = self.rows[position]
+        image = self.store.get(row)
+        if self.augmentation is None:
+            out[:] = self.preprocessing.normalise(self.preprocessing.frame(image)).transpose(1, 2, 0)
+            return
+        size = (self.preprocessing.size, self.preprocessing.size)
+        height, width = image.shape[:2]
+        generator = plan.rng(self.seed, epoch, row, self.view)
+        drawn = plan.draw(self.augmentation, generator, (height, width), size, self.preprocessing.resize)
+        plan.apply_float(drawn, image, self.preprocessing.mean, self.preprocessing.deviation, out=out)

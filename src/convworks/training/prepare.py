@@ -1,0 +1,245 @@
+"""From a folder to what training needs: every image decoded once, measured, and given its part."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int
+
+from convworks.data import audit, decode, measure, sources, split
+from convworks.data.audit import Audit
+from convworks.data.pixels import PixelStore
+from convworks.data.record import DataSet
+from convworks.errors import DataError, RunError
+from convworks.evaluation.uncertainty import chance, majority
+from convworks.events import DataFound, SplitMade
+from convworks.recipe.fingerprint import Fingerprint
+from convworks.recipe.options import DataOptions
+
+Part = Literal["learn", "tune", "measure"]
+SAMPLED = 200  # headers that are read for the sizes of a set
+MEMORY = 0.3  # share of the free memory that pictures may fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """The usable images: class ids by record, and which positions learn, choose and measure.
+
+    `learn`, `tune` and `measure` are positions in `audit.dataset.records`, and so in `store`.
+    """
+
+    audit: Audit
+    labels: Int[np.ndarray, "n"]
+    learn: Int[np.ndarray, "l"]
+    tune: Int[np.ndarray, "t"]
+    measure: Int[np.ndarray, "m"]
+    store: PixelStore
+    fingerprint: Fingerprint
+    how: str
+
+    @property
+    def dataset(self) -> DataSet:
+        """The records that can be used."""
+        return self.audit.dataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.audit.dataset.classes
+
+    def paths(self, rows: Int[np.ndarray, "r"]) -> tuple[str, ...]:
+        """The paths of some images, relative to the data's root."""
+        return tuple(self.dataset.records[row].path for row in rows.tolist())
+
+    def counts(self, rows: Int[np.ndarray, "r"]) -> dict[str, int]:
+        """How many of some images there are of each class."""
+        found = Counter(self.dataset.records[row].label for row in rows.tolist())
+        return {name: found[name] for name in self.classes}
+
+
+def median_short_side(dataset: DataSet) -> float:
+    """The median short side in pixels, from the headers of up to `SAMPLED` images spread over the set."""
+    chosen = dataset.records[:: max(1, len(dataset.records) // SAMPLED)]
+    sides: list[int] = []
+    for record in chosen:
+        try:
+            sides.append(min(decode.header(dataset.root / record.path).size))
+        except DataError:
+            continue
+    return float(np.median(sides)) if sides else 0.0
+
+
+def prepare(
+    dataset: DataSet,
+    options: DataOptions,
+    *,
+    side: int,
+    seed: int,
+    workers: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Decodes, measures and divides a data set; pictures are kept with a short side of at most `side` pixels.
+
+    Raises DataError where too little is left to learn from and to measure with.
+    """
+    store = PixelStore(
+        [dataset.root / record.path for record in dataset.records], side, int(MEMORY * free_memory())
+    )
+    found = audit.scan(dataset, workers=workers, progress=progress, at_least=side, keep=store.put)
+    usable = found.dataset
+    ids = {name: place for place, name in enumerate(usable.classes)}
+    labels = np.array([ids[record.label] for record in usable.records], np.int64)
+    learn, tune, measured, how = _parts(found, options, seed)
+    _enough(usable, labels, learn, measured)
+    return Prepared(
+        audit=found,
+        labels=labels,
+        learn=learn,
+        tune=tune,
+        measure=measured,
+        store=store.select(found.positions.tolist()),
+        fingerprint=measure.fingerprint(found),
+        how=how,
+    )
+
+
+def found(prepared: Prepared) -> DataFound:
+    """What was read, as an event."""
+    dataset = prepared.dataset
+    sides = sorted(min(fact.width, fact.height) for fact in prepared.audit.facts)
+    return DataFound(
+        root=str(dataset.root),
+        source=dataset.source,
+        task=dataset.task,
+        counts=prepared.counts(np.arange(len(dataset.records))),
+        short_sides=(sides[0], sides[len(sides) // 2], sides[-1]),
+        set_aside=tuple((file.path, file.reason) for file in dataset.set_aside),
+        notes=dataset.notes,
+        copies=prepared.fingerprint.copies,
+    )
+
+
+def divided(prepared: Prepared) -> SplitMade:
+    """How the images were divided, as an event."""
+    name, share = majority(prepared.counts(prepared.learn), prepared.counts(prepared.measure))
+    return SplitMade(
+        train=len(prepared.learn),
+        tuning=len(prepared.tune),
+        held_out=len(prepared.measure),
+        how=prepared.how,
+        chance=chance(len(prepared.classes)),
+        majority=share,
+        majority_class=name,
+    )
+
+
+def manifest(prepared: Prepared) -> dict[str, Any]:
+    """What a run learned from, for `data.json`: each image's path, class, part and content."""
+    part = {row: name for name in ("learn", "tune", "measure") for row in getattr(prepared, name).tolist()}
+    return {
+        "root": str(prepared.dataset.root),
+        "classes": list(prepared.classes),
+        "images": [
+            [record.path, record.label, part.get(row, ""), fact.hashes.file.hex()]
+            for row, (record, fact) in enumerate(
+                zip(prepared.dataset.records, prepared.audit.facts, strict=True)
+            )
+        ],
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What changed between two manifests, in words: images gone, new, of another class, of other content."""
+    said: list[str] = []
+    if before["classes"] != now["classes"]:
+        said.append(f"the classes were {', '.join(before['classes'])}; they are {', '.join(now['classes'])}")
+    old = {path: (label, digest) for path, label, _, digest in before["images"]}
+    new = {path: (label, digest) for path, label, _, digest in now["images"]}
+    kinds = {
+        "gone": sorted(old.keys() - new.keys()),
+        "new": sorted(new.keys() - old.keys()),
+        "of another class": sorted(path for path in old.keys() & new.keys() if old[path][0] != new[path][0]),
+        "changed": sorted(path for path in old.keys() & new.keys() if old[path][1] != new[path][1]),
+    }
+    for kind, paths in kinds.items():
+        if paths:
+            more = f", and {len(paths) - 3} more" if len(paths) > 3 else ""
+            said.append(f"{len(paths)} images {kind}: {', '.join(paths[:3])}{more}")
+    return said
+
+
+def refuse_changes(run: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raises RunError naming what changed since the run began."""
+    changed = differences(before, now)
+    if changed:
+        raise RunError(
+            f"The data of {run} changed since it began: {'; '.join(changed)}.",
+            fix="restore it, or start a new run; --accept-change goes on with what is there now",
+        )
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free now; 4 GB where the system does not say."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 4 << 30
+
+
+def read(root: Path) -> DataSet:
+    """The data set in a folder or a CSV; raises DataError for what is not a classification set."""
+    return sources.read(root)
+
+
+def _parts(
+    found: Audit, options: DataOptions, seed: int
+) -> tuple[Int[np.ndarray, "l"], Int[np.ndarray, "t"], Int[np.ndarray, "m"], str]:
+    records = found.dataset.records
+    splits = np.array([record.split or "train" for record in records])
+    rows = np.arange(len(records))
+
+    def part(of: Int[np.ndarray, "r"], share: float, key: int) -> np.ndarray:
+        labels = [records[row].label for row in of.tolist()]
+        keys = [records[row].path for row in of.tolist()]
+        return split.split(labels, found.groups[of], share, key, keys=keys)
+
+    learn = rows[splits == "train"]
+    given = [name for name in ("test", "val") if (splits == name).any()]
+    if given:
+        measured = rows[splits == given[0]]
+        how = f"the {len(measured)} images of {given[0]}/ measure"
+    else:
+        out = part(learn, options.holdout, seed)
+        measured, learn = learn[out], learn[~out]
+        how = f"{len(measured)} images held out by seed {seed}, copies kept on one side"
+    if len(given) == 2:
+        tune = rows[splits == "val"]
+        return learn, tune, measured, f"{how}; the {len(tune)} images of val/ choose"
+    chosen = part(learn, options.tuning, seed + 1)
+    tune, learn = learn[chosen], learn[~chosen]
+    return learn, tune, measured, f"{how}; {len(tune)} of the training images choose"
+
+
+def _enough(
+    dataset: DataSet,
+    labels: Int[np.ndarray, "n"],
+    learn: Int[np.ndarray, "l"],
+    measured: Int[np.ndarray, "m"],
+) -> None:
+    missing = [name for place, name in enumerate(dataset.classes) if not (labels[learn] == place).any()]
+    if missing:
+        raise DataError(
+            f"There is nothing to learn {', '.join(missing[:5])} from.",
+            fix="add images of it, or leave the class out",
+        )
+    if not len(measured):
+        raise DataError(
+            f"No image of {dataset.root} is left to measure with.",
+            fix="add images, or a val/ folder; a class needs two pictures that are not copies of each other",
+        )
