@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from convworks.arithmetic.field import coverage
 from convworks.arithmetic.formula import formula
 from convworks.arithmetic.notation import write_layer
-from convworks.arithmetic.shape import Fit
 from convworks.arithmetic.spec import (
     AdaptivePool,
     BatchNorm,
@@ -30,6 +29,7 @@ from convworks.arithmetic.spec import (
     Upsample,
 )
 from convworks.arithmetic.walk import Row, Walk
+from convworks.arithmetic.window import Slide
 
 if TYPE_CHECKING:
     from convworks.arithmetic.mend import Fix
@@ -57,7 +57,7 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}."]
         if self.why:
-            lines.append(f"  {self.why}.")
+            lines.append(f"  {self.why[0].upper()}{self.why[1:]}.")
         lines += [f"  Fix: {fix}." for fix in (*self.fixes, *([self.fix] if self.fix else []))]
         return "\n".join(lines)
 
@@ -114,14 +114,15 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
             what="its pixels are painted unequally often, which shows as a checkerboard",
             why="the stride does not divide the filter's size",
         )
-    if row.fit is None or row.fit.slides is None:
+    slides = row.fit.slides if row.fit is not None else None
+    if slides is None:
         return
     if row.grade == "unread":
         yield Finding(
             level="warning",
             code="unread",
             where=where(row),
-            what=_unread(row, row.fit),
+            what=_unread(slides),
             why=formula(row),
             fixes=fixes(net, followed, row),
         )
@@ -130,9 +131,9 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
             level="note",
             code="skips",
             where=where(row),
-            what=f"it skips pixels on purpose: {_share_unread(row.fit):.0%} of its input is not read",
+            what=f"it skips pixels on purpose: {_share_unread(slides):.0%} of its input is not read",
             why="the stride is larger than the filter, as in the shortcuts of residual nets"
-            if max(slid.window.dilation for slid in row.fit.slides) == 1
+            if max(slid.window.dilation for slid in slides) == 1
             else "its taps are spread so that they never meet the pixels between",
         )
     elif row.grade == "padding unread":
@@ -154,23 +155,20 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
         )
 
 
-def _unread(row: Row, fit: Fit) -> str:
+def _unread(slides: tuple[Slide, Slide]) -> str:
     """How many rows and columns are lost, of how many, and the share of the map."""
-    assert fit.slides is not None
-    vertical, horizontal = fit.slides
     parts = [
         f"{slid.unread} of {slid.size} {name}{'s' if slid.size > 1 else ''}"
-        for slid, name in ((vertical, "row"), (horizontal, "column"))
+        for slid, name in zip(slides, ("row", "column"), strict=True)
         if slid.unread
     ]
-    return f"{' and '.join(parts)} never read, {_share_unread(fit):.0%} of its input"
+    return f"{' and '.join(parts)} never read, {_share_unread(slides):.0%} of its input"
 
 
-def _share_unread(fit: Fit) -> float:
+def _share_unread(slides: tuple[Slide, Slide]) -> float:
     """The share of the input that no window reads."""
-    assert fit.slides is not None
     read = 1.0
-    for slid in fit.slides:
+    for slid in slides:
         read *= 1 - (slid.unread + slid.skipped) / slid.size
     return 1 - read
 

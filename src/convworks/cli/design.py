@@ -16,7 +16,11 @@ MARKS = {"error": "x", "warning": "!", "note": "-"}
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the layers and what goes into them."""
-    parser.add_argument("notation", help='the layers, as in "conv5-16 relu pool2 fc10"')
+    parser.add_argument(
+        "notation",
+        help="the layers: conv5-16 is 16 filters of 5x5, with s2 stride, p1 padding, d2 dilation, g4 groups; pool2, "
+        "avgpool3 s2, relu, bn, dropout0.5, gap, fc10; res(A | B) is A plus B, cat(A | B) stacks them, 3*(A) repeats",
+    )
     parser.add_argument(
         "--input", required=True, metavar="HxWxC", help="height x width x channels, as in 32x32x3"
     )
