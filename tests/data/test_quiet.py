@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from convworks.data import quiet
 from convworks.data.quiet import listening
 
 PILLOW = ModuleType("PIL.Pretended")
 exec("import warnings\ndef warn(text): warnings.warn(text)", PILLOW.__dict__)
+
+
+@pytest.fixture(params=[False, True], ids=["filters of the process", "filters of the context"], autouse=True)
+def python(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both ways in which a Python keeps its filters, the second new in 3.14."""
+    flags = SimpleNamespace(context_aware_warnings=request.param)
+    monkeypatch.setattr(quiet, "sys", SimpleNamespace(flags=flags))
+    return request.param
 
 
 def test_what_pillow_warns_of_is_heard_again_and_again() -> None:
@@ -43,7 +53,9 @@ def test_the_inner_listener_hears_until_it_leaves() -> None:
     assert (inner, outer) == (["in"], ["out"])
 
 
-def test_each_thread_hears_its_own() -> None:
+def test_each_thread_hears_its_own(python: bool) -> None:
+    if python and not getattr(sys.flags, "context_aware_warnings", False):
+        pytest.skip("this Python keeps one list of filters")
     before = list(warnings.filters)
     together = threading.Barrier(8)
 
