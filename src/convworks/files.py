@@ -23,6 +23,8 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=MARK)
         with os.fdopen(handle, "wb") as file:
+            if os.name == "posix":
+                os.fchmod(handle, 0o666 & ~_umask())
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -78,3 +80,10 @@ def room(path: Path) -> int:
             with contextlib.suppress(OSError):
                 return shutil.disk_usage(folder).free
     return 0
+
+
+def _umask() -> int:
+    """The bits that new files of this process do not get; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,73 @@
+"""`convworks evaluate`: how a model does on labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = """\
+Measure a model on labelled images, matched to its classes by name: the score with its interval, what chance and
+the commonest class would score, and the classes that are mixed up most."""
+EXAMPLES = ("convworks evaluate runs/pets test/", "convworks evaluate runs/pets pets/ --part val --json")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the model, the data, and which part of it."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
+    parser.add_argument("data", metavar="DATA", type=Path, help="a folder of images, or a CSV of path,label")
+    parser.add_argument(
+        "--part", default="all", choices=("all", "train", "val", "test"), help="(default: all)"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)"
+    )
+    parser.add_argument("--to", metavar="FILE", type=Path, help="write every answer there, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print."""
+    from convworks import api
+    from convworks.evaluation.calibration import expected_calibration_error
+    from convworks.evaluation.verdicts import counts_of, diagnose, score
+    from convworks.files import write_whole
+    from convworks.metrics.confusion import most_confused, recall
+    from convworks.report import wording
+
+    model = api.load(args.run, device=args.device)
+    found = api.evaluate(model, args.data, part=args.part)
+    learned = model.facts.get("counts") or counts_of(found)[1]
+    scored = score(found, learned)
+    answers, truth = counts_of(found)
+    findings = diagnose(answers=answers, truth=truth, scored=scored)
+    if args.to:
+        write_whole(args.to, found.to_json().encode())
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "right": scored.right,
+                    "of": scored.of,
+                    "accuracy": scored.accuracy,
+                    "low": scored.low,
+                    "high": scored.high,
+                    "chance": scored.chance,
+                    "majority": scored.majority,
+                    "calibration_error": expected_calibration_error(found),
+                    "recall": dict(zip(found.classes, recall(found.confusion).tolist(), strict=True)),
+                    "findings": [
+                        {"code": one.code, "level": one.level, "said": one.said} for one in findings
+                    ],
+                },
+                ensure_ascii=False,
+            )
+        )
+        return 0
+    for event in (scored, *findings):
+        for tag, text in wording.entries(event):
+            print(f"{tag:<8}{text}")
+    mixed = most_confused(found.confusion)[:3]
+    for true, answered, count in mixed:
+        print(f"{'Mixed':<8}{found.classes[true]} taken for {found.classes[answered]}: {count} times")
+    print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.0f} pictures a second, decoding included")
+    return 0
