@@ -60,7 +60,7 @@ def read(root: Path) -> DataSet:
     columns, notes = _columns(table, next(lines, None))
     if table is not root:
         notes.insert(
-            0, f"Read from {shown(table.name)}; names of folders were not used (--source folder uses them)."
+            0, f"Read from {shown(table.name)}; names of folders were not used (source folder uses them)."
         )
     folder = Root(table.parent)
     rows, set_aside = _rows(lines, columns, folder)
