@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from convworks.errors import StorageError
 from convworks.files import refusal, sweep, write_whole
 

@@ -163,7 +163,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A finished candidate on the tuning images: its name ("probe", "finetuned", "between .5"), right of n, its loss."""
+    """A finished candidate on the tuning images: its name ("probe", "finetuned", "between .5"), right of n, loss."""
 
     name: str
     right: int
