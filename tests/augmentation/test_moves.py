@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convworks.augmentation import moves
+from convworks.augmentation import moves, plan
 from convworks.geometry.move import Move
+from convworks.recipe.options import AugmentationOptions
 
 SIZE = (60, 80)
 numbers = st.tuples(*[st.floats(0, 1, exclude_max=True)] * 4)
@@ -85,6 +86,23 @@ def test_a_flip_happens_as_often_as_asked():
         assert mirrored == pytest.approx(0.5, abs=0.04)
 
 
+def test_the_far_edge_is_shorter_than_the_near_one_by_the_share():
+    made = Move(moves.perspective((1.0, 0.5), SIZE, 0.2), SIZE)
+    corners = made.points(np.array([[0.0, 0], [80, 0], [80, 60], [0, 60]]))
+    near, far = corners[3, 1] - corners[0, 1], corners[2, 1] - corners[1, 1]
+    assert far / near == pytest.approx(0.9 / 1.1)
+
+
+def test_no_draw_at_full_strength_brings_the_horizon_into_the_frame():
+    options = AugmentationOptions(
+        rotate=180, translate=0.9, shear=60, scale=3.0, perspective=0.9, trivial=1.0, crop_scale=0.01
+    )
+    corners = np.array([[0, 0, 1], [64, 0, 1], [64, 48, 1], [0, 48, 1]])
+    for index in range(300):
+        drawn = plan.draw(options, plan.rng(0, 0, index), SIZE, (48, 64))
+        assert (np.linalg.inv(drawn.move.matrix) @ corners.T)[2].min() > 0
+
+
 def test_perspective_keeps_the_frame_before_the_horizon_at_its_strongest():
     for number in (0.0, 1.0):
         for other in (0.0, 1.0):
@@ -97,7 +115,7 @@ def test_perspective_keeps_the_frame_before_the_horizon_at_its_strongest():
 def test_inside_shows_nothing_but_the_image_and_keeps_what_already_does(drawn, more, angle, zoom):
     turned = moves.rotate((angle / 2 % 1,), SIZE, 180)
     tilted = moves.perspective(drawn, SIZE, 0.5)
-    move = Move(moves.scale(more, SIZE, zoom) @ tilted @ turned, SIZE)
+    move = Move(tilted @ moves.scale(more, SIZE, zoom) @ turned, SIZE)
     kept = moves.inside(move, SIZE)
     left, top, right, bottom = kept.reach()
     assert min(left, top) >= -1e-6

@@ -60,10 +60,10 @@ def scale(numbers: Numbers, size: Size, share: float) -> Matrix:
 
 
 def perspective(numbers: Numbers, size: Size, share: float) -> Matrix:
-    """Look from the side: the far edges shrink by up to about `share`, in [0, 0.9]."""
+    """Look from the side: a far edge is shorter than the near one by up to about `share`, in [0, 0.9]."""
     height, width = size
-    tilt_x = _either_way(numbers[0]) * share / width / 2
-    tilt_y = _either_way(numbers[1]) * share / height / 2
+    tilt_x = _either_way(numbers[0]) * share / width
+    tilt_y = _either_way(numbers[1]) * share / height
     tilted = matrix([[1, 0, 0], [0, 1, 0], [tilt_x, tilt_y, 1]])
     return _shift(width / 2, height / 2) @ tilted @ _shift(-width / 2, -height / 2)
 
@@ -74,15 +74,16 @@ def translate(numbers: Numbers, size: Size, share: float) -> Matrix:
     return _shift(_either_way(numbers[0]) * share * width, _either_way(numbers[1]) * share * height)
 
 
-# In the order in which they are done; each is named for its knob in `recipe.options.AugmentationOptions`.
+# In the order in which they are done; each is named for its knob in `recipe.options.AugmentationOptions`. The
+# perspective is last: what moves the frame after it could bring its horizon in.
 OPERATIONS: dict[str, Operation] = {
     "flip_horizontal": flip_horizontal,
     "flip_vertical": flip_vertical,
     "rotate": rotate,
     "shear": shear,
     "scale": scale,
-    "perspective": perspective,
     "translate": translate,
+    "perspective": perspective,
 }
 
 

@@ -90,12 +90,12 @@ def draw(
     part = moves.random_crop(rows["crop"], canvas.size, content, size_out, options.crop_scale)
     move = canvas.then(crop(part, size_out))
     steps: list[Matrix] = []
+    if chosen in moves.OPERATIONS:
+        steps.append(moves.OPERATIONS[chosen](rows["strength"], size_out, strength))
     for name, operation in moves.OPERATIONS.items():
         knob = getattr(options, name)
         if knob:
             steps.append(operation(rows[name], size_out, 0.5 if knob is True else knob))
-    if chosen in moves.OPERATIONS:
-        steps.append(moves.OPERATIONS[chosen](rows["strength"], size_out, strength))
     for step in steps:
         move = Move(step @ move.matrix, size_out)
     if border == "inside":
