@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import runtime_checkable
 
 # Two test processes on two cores: each keeps to one thread. Said before anything loads numpy or torch.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -30,16 +31,22 @@ ROOMS = (
 CHECK = jaxtyped(typechecker=beartype(conf=BeartypeConf(is_pep484_tower=True)))
 
 
+def name(word: str, node: ast.AST) -> ast.expr:
+    """The expression `word`, placed where `node` is."""
+    return ast.copy_location(ast.Name(word, ast.Load()), node)
+
+
 class Decorated(ast.NodeTransformer):
-    """The source with `CHECK` around every function and class that is not inside a function."""
+    """The source with CHECK around every function and class that is not inside a function."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        node.decorator_list.append(ast.copy_location(ast.Name("CHECK", ast.Load()), node))
+        node.decorator_list.append(name("CHECK", node))
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.decorator_list.insert(0, ast.copy_location(ast.Name("CHECK", ast.Load()), node))
-        return self.generic_visit(node)
+        protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+        node.decorator_list.insert(0, name("RUNTIME_CHECKABLE" if protocol else "CHECK", node))
+        return node if protocol else self.generic_visit(node)
 
 
 class CheckedLoader(SourceFileLoader):
@@ -54,7 +61,7 @@ class CheckedLoader(SourceFileLoader):
         return compile(tree, path, "exec", dont_inherit=True)
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__dict__["CHECK"] = CHECK
+        module.__dict__.update(CHECK=CHECK, RUNTIME_CHECKABLE=runtime_checkable)
         super().exec_module(module)
 
 

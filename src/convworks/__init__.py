@@ -6,6 +6,11 @@ The public names are loaded when they are first used, so that `import convworks`
 TYPE_CHECKING = False  # as type checkers read it; importing `typing` would double an empty Python's start
 
 if TYPE_CHECKING:
+    from convworks.api import evaluate as evaluate
+    from convworks.api import load as load
+    from convworks.api import propose as propose
+    from convworks.api import resume as resume
+    from convworks.api import train as train
     from convworks.arithmetic.summary import design as design
     from convworks.recipe.options import Recipe as Recipe
 
@@ -14,9 +19,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Recipe": "convworks.recipe.options",
     "design": "convworks.arithmetic.summary",
+    "evaluate": "convworks.api",
+    "load": "convworks.api",
+    "propose": "convworks.api",
+    "resume": "convworks.api",
+    "train": "convworks.api",
 }
 
-__all__ = ["Recipe", "__version__", "design"]
+__all__ = ["Recipe", "__version__", "design", "evaluate", "load", "propose", "resume", "train"]
 
 
 def __getattr__(name: str) -> object:

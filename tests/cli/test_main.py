@@ -101,8 +101,8 @@ def test_no_verb_shows_the_help_as_a_mistake() -> None:
 
 
 def test_a_mistyped_verb_is_answered_with_the_nearest() -> None:
-    assert 'There is no verb "audti".' in (said := mistake("audti"))
-    assert 'did you mean "audit"?' in said
+    assert 'There is no verb "trian".' in (said := mistake("trian"))
+    assert 'did you mean "train"?' in said
 
 
 def test_an_option_before_the_verb_is_told_where_it_belongs() -> None:

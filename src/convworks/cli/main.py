@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VERBS = {
+    "train": "images in folders become a trained, measured model",
     "audit": "what is in a data set, and what is wrong with it",
+    "propose": "the recipe for a data set, with a reason for each choice",
+    "evaluate": "measure a model on labelled images",
+    "predict": "what a model says of images: on screen, as CSV or JSON",
     "report": "write a run as one HTML file that works offline",
     "design": "sizes, receptive field and cost of a net, layer by layer",
     "sample-data": "write a synthetic data set with honest labels",
