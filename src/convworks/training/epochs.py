@@ -300,7 +300,7 @@ def _lowered(
     lr: float,
 ) -> RateLowered:
     layer = ""
-    for place, part in zip(learner.team.share(10**9), used, strict=False):
+    for place, part in zip(learner.team.places(), used, strict=False):
         layer = layer or learner.first_broken_layer(part, where.epoch, at, place)
     return RateLowered(
         epoch=where.epoch + 1,

@@ -75,7 +75,7 @@ class Learner:
         statistics = RunningStatistics(self.net)
         device = self.team.device
         tally = torch.zeros(3, dtype=torch.float64)
-        for place, part in zip(self.team.share(10**9), parts, strict=False):
+        for place, part in zip(self.team.places(), parts, strict=False):
             randomness.seed_layers(self.seed, epoch, step, place)
             with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
                 outputs = self.net(self._placed(part.images), self.first)

@@ -7,9 +7,10 @@ decides something is reduced over the team first, so that all decide alike.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import torch
@@ -66,6 +67,10 @@ class Team:
     def share(self, n: int) -> list[int]:
         """Which of n pieces of work are this process's: every `size`-th."""
         return list(range(self.rank, n, self.size))
+
+    def places(self) -> Iterator[int]:
+        """The numbers of this process's pieces, without end: the first is its rank."""
+        return count(self.rank, self.size)
 
     def sum(self, values: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over the team, in place, in one message a dtype."""
