@@ -121,7 +121,8 @@ def points_held_together(options, count):
             [(light.sum(axis=0) * np.arange(60)).sum(), (light.sum(axis=1) * np.arange(60)).sum()]
         )
         found = middle / light.sum() + [column - 30 + 0.5, row - 30 + 0.5]
-        assert np.abs(found - moved.points[0, 0]).max() < 0.1
+        # A spot seen from the side is a little lopsided; its middle is not quite its point.
+        assert np.abs(found - moved.points[0, 0]).max() < (0.1 if drawn.move.is_affine else 0.5)
     assert seen > count / 4
 
 
