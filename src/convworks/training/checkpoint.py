@@ -73,7 +73,7 @@ def latest(folder: Path) -> tuple[Checkpoint | None, str]:
         try:
             return read(path), note
         except ModelFileError as error:
-            note = f"{error.found} Going on from the one before."
+            note = f"{error.found} Going on from what was before it."
     return None, note
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +31,7 @@ from convworks.training.signals import Stop
 
 RETRIES = 3
 SLOWER = 0.3  # the share of the learning rate that a retry takes
-EVERY = 60.0  # seconds between checkpoints within an epoch
+EVERY = float(os.environ.get("CONVWORKS_CHECKPOINT_SECONDS", "60"))  # between checkpoints within an epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,8 @@ def epochs(
         stream = feed.batches([part for parts in mine for part in parts], where.epoch)
         broken: Step | None = None
         used: list[Any] = []
+        rows, at = order[:0], (where.epoch + 1) * schedule.steps - 1
+        lr = schedule.rate(at) * where.slower
         for rows, parts in zip(batches, mine, strict=True):
             used = [next(stream) for _ in parts]
             at = where.epoch * schedule.steps + where.step
@@ -148,15 +151,21 @@ def epochs(
             )
             if done.stop:
                 stop.signal = stop.signal or 15
-                yield from _save(learner, schedule, where, best, history, run)
-                yield Interrupted(
-                    signal=stop.name, command=f"convworks train --resume {run.folder}" if run else ""
-                )
-                return best or _best(learner, where, np.zeros((len(labels), len(classes))))
+                if learner.is_finite():
+                    yield from _save(learner, schedule, where, best, history, run)
+                yield interrupted(stop, run)
+                return None
             if run and time.monotonic() - last_save > EVERY and where.step < schedule.steps:
-                yield from _save(learner, schedule, where, best, history, run)
+                if learner.is_finite():
+                    yield from _save(learner, schedule, where, best, history, run)
                 last_save = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
+        logits = np.zeros((0, len(classes)))
+        if broken is None:
+            logits = _judged(learner, judged, judge, len(labels), len(classes))
+            if not (learner.is_finite() and np.isfinite(logits).all()):
+                broken = Step(total=where.total, weight=where.weight, broken="weight")
+                yield _lowered(learner, where, broken, used, names(rows), at, lr)
         if broken is not None:
             retries, slower = where.retries + 1, where.slower * SLOWER
             if retries > RETRIES:
@@ -169,7 +178,6 @@ def epochs(
             where.retries, where.slower = retries, slower
             good = _checkpoint(learner, schedule, where, best, history)
             continue
-        logits = _judged(learner, judged, judge, len(labels), len(classes))
         right = int((logits.argmax(1) == labels).sum())
         loss = log_loss(logits, labels) if len(labels) else math.nan
         better = (right, -loss) > (where.best_right, -where.best_loss) or not len(labels)
@@ -299,14 +307,14 @@ def _lowered(
     at: int,
     lr: float,
 ) -> RateLowered:
-    layer = ""
+    layer = learner.broken_parameter(done.broken)
     for place, part in zip(learner.team.places(), used, strict=False):
-        layer = layer or learner.first_broken_layer(part, where.epoch, at, place)
+        layer = learner.first_broken_layer(part, where.epoch, at, place) or layer
     return RateLowered(
         epoch=where.epoch + 1,
         step=where.step,
         quantity=done.broken,
-        layer=layer,
+        layer=next(filter(None, learner.team.gather(layer)), ""),
         files=files,
         learning_rate=lr,
         retry_learning_rate=lr * SLOWER,

@@ -120,6 +120,8 @@ def _trained(work: Fit) -> Iterator[Event]:
     if saved is not None:
         state = saved.state
         yield Resumed(stage=state["stage"], epoch=state["epoch"], step=state["step"], note=note)
+    elif note:
+        yield Resumed(stage="the beginning", epoch=0, step=0, note=note)
     if mode in ("finetune", "extract", "gradual"):
         yield from _probe(work)
         if work.team.any(work.stop.asked):
@@ -159,21 +161,25 @@ def _probe(work: Fit) -> Iterator[Event]:
     folds = linear.folds_of(labels, data.audit.groups[rows], seed)
     learns = classes * (kept[-1].shape[1] + 1)
     yield StageStarted(stage="probe", epochs=0, learns=learns, said="a new last layer, solved to its optimum")
-    found = linear.cross_validate(kept[-1], labels, classes, folds)
+    found = work.team.from_leader(linear.cross_validate(kept[-1], labels, classes, folds))
     strength = min(found, key=lambda tried: linear.log_loss(found[tried], labels))
     if work.recipe.transfer.freeze == "auto" and work.recipe.transfer.mode == "finetune":
         probes = [
             depth.probe(info.name, values, labels, classes, folds)
             for info, values in zip(backbone.info, kept, strict=True)
         ]
-        freeze, why = depth.choose(probes, [info.stride for info in backbone.info])
+        freeze, why = work.team.from_leader(depth.choose(probes, [info.stride for info in backbone.info]))
         work.settle({"transfer.freeze": why}, transfer__freeze=freeze)
         yield DepthProbed(
             stages=tuple((probe.name, probe.share) for probe in probes), n=probes[0].n, freeze=freeze, why=why
         )
     learn = len(data.learn)
-    start = linear.fit(kept[-1][:learn], labels[:learn], classes, strength)
-    whole = linear.fit(kept[-1], labels, classes, strength)
+    start, whole = work.team.from_leader(
+        (
+            linear.fit(kept[-1][:learn], labels[:learn], classes, strength),
+            linear.fit(kept[-1], labels, classes, strength),
+        )
+    )
     _set_head(work, start)
     if work.recipe.transfer.mode == "extract":
         state = _head_state(whole)
@@ -229,6 +235,10 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     frozen = f"{freeze} of {work.stages} stages frozen, computed once" if freeze else "every stage learns"
     yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
     start = {name: value.detach().clone() for name, value in learner.parameters.items()}
+    if "probe" in work.candidates:
+        head, logits = work.candidates["probe"]
+        unmoved = {name: value.clone() for name, value in learner.buffers.items()}
+        work.candidates["probe"] = ({**start, **unmoved, **head}, logits)
     micro = work.recipe.compute.micro_batch
     assert isinstance(micro, int)
     schedule = Schedule(
@@ -258,6 +268,9 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     assert _digest(model, freeze) == before, "a frozen stage changed"
     if best is None:
         return False
+    if work.team.any(work.stop.asked):
+        yield interrupted(work.stop, work.run)
+        return False
     buffers = {name: value.clone() for name, value in learner.buffers.items()}
     tuned = {**best.weights, **best.buffers} if best.buffers else {**best.weights, **buffers}
     work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.logits)
@@ -283,10 +296,9 @@ def _feeds(work: Fit, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
     live = work.live(data.learn, augmented=True)
     if freeze == 0 or recipe.transfer.mode == "gradual":
         return live, plain
-    views = recipe.transfer.views
-    each = bytes_of(model.net.backbone, freeze, model.preprocessing.size, work.team.device)
-    if each * (views * len(data.learn) + len(data.tune)) > 0.5 * free_memory():
-        views = max(1, int((0.5 * free_memory() / each - len(data.tune)) / max(len(data.learn), 1)))
+    views = work.team.from_leader(_views_with_room(work, freeze))
+    if views < recipe.transfer.views:
+        work.settle({"transfer.views": "as many as there is memory for"}, transfer__views=views)
     compute = upto(model.net.backbone, freeze)
     total = views * len(data.learn) + len(data.tune)
     yield StageStarted(
@@ -318,6 +330,15 @@ def _feeds(work: Fit, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
     return kept, KeptFeed(
         views=column[None], targets={"label": torch.from_numpy(data.labels[data.tune])}, seed=recipe.seed
     )
+
+
+def _views_with_room(work: Fit, freeze: int) -> int:
+    """How many of the recipe's views half of the free memory holds, at least one."""
+    views, learn, tune = work.recipe.transfer.views, len(work.data.learn), len(work.data.tune)
+    size = work.model.preprocessing.size
+    each = bytes_of(work.model.net.backbone, freeze, size, work.team.device)
+    room = 0.5 * free_memory() / each
+    return views if views * learn + tune <= room else max(1, int((room - tune) / max(learn, 1)))
 
 
 def _choose(work: Fit) -> Iterator[Event]:

@@ -135,8 +135,27 @@ class Learner:
             found.append(given.float().cpu())
         return found
 
+    @torch.no_grad()
+    def is_finite(self) -> bool:
+        """Whether all that would be saved of the net is finite."""
+        kept = [*self.parameters.values(), *self.average.values(), *self.buffers.values()]
+        return all(bool(torch.isfinite(value).all()) for value in kept)
+
+    def broken_parameter(self, quantity: str) -> str:
+        """The name of the first parameter that is not finite, or whose gradient is not; "" where all are."""
+        for name, value in self.parameters.items():
+            looked_at = value.grad if quantity == "gradient" else value.detach()
+            if looked_at is not None and not bool(torch.isfinite(looked_at).all()):
+                return name
+        return ""
+
     def first_broken_layer(self, part: Batch, epoch: int, step: int, place: int) -> str:
-        """The name of the first module whose output for a part is not finite; "" where all are."""
+        """The name of the first module whose output for a part is not finite; "" where all are.
+
+        It is "the input" where that is not finite already. The innermost module ends first and is named.
+        """
+        if not bool(torch.isfinite(part.images).all()):
+            return "the input"
         found: list[str] = []
 
         def look(name: str) -> Any:
@@ -146,8 +165,7 @@ class Learner:
 
             return hook
 
-        leaves = [(name, module) for name, module in self.net.named_modules() if not list(module.children())]
-        handles = [module.register_forward_hook(look(name)) for name, module in leaves]
+        handles = [module.register_forward_hook(look(name)) for name, module in self.net.named_modules()]
         randomness.seed_layers(self.seed, epoch, step, place)
         try:
             with torch.no_grad():
@@ -155,7 +173,7 @@ class Learner:
         finally:
             for handle in handles:
                 handle.remove()
-        return found[0] if found else ""
+        return (found[0] or "the net") if found else ""
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes while it learns, as tensors by name."""
