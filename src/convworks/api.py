@@ -17,7 +17,7 @@ from convworks import backbones, model
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones.contract import Backbone
 from convworks.data.record import DataSet
-from convworks.errors import DataError, RecipeError, RunError
+from convworks.errors import ConvworksError, DataError, RecipeError
 from convworks.evaluation import calibration
 from convworks.evaluation.result import Evaluation
 from convworks.evaluation.verdicts import counts_of, diagnose, score
@@ -38,8 +38,6 @@ from convworks.training.team import Team
 
 ROOM = 1.25
 """Pictures are kept this much larger than the net's input, so that a random crop is not enlarged too far."""
-
-NEEDED = 200_000_000  # bytes that a run may take on disk
 
 Watch = Callable[[Iterator[Event]], Iterator[Event]]
 
@@ -138,16 +136,19 @@ def events(
     """All that `train` does, as the stream of its events; returns the model, or None where it was interrupted."""
     memory.hold()
     dataset = _dataset(data)
-    given = _given(options)
+    given, reasons = _given(options), None
     if recipe is not None:
         base = recipe if isinstance(recipe, Recipe) else knobs.read(Path(recipe))
+        said = {**base.reasons, **dict.fromkeys(given, "you said so")}
         given = {**knobs.flat(base), **given}
+        reasons = replace(base, reasons=said)
     folder = Path(run) if run is not None else runs.free_folder(Path("runs"), dataset.root.resolve().name)
     with _team(given.get("compute.device", "auto")) as team:
         folder = Path(team.from_leader(str(folder)))
         place = _opened(folder, team, new=True)
         try:
-            stream = _run(dataset, given, place, folder, team, command or _command(data, folder, given))
+            told = command or _command(data, folder, given)
+            stream = _run(dataset, given, place, folder, team, told, reasons=reasons)
             return (yield from place.say(stream) if place and team.leads else stream)
         finally:
             if place:
@@ -160,10 +161,11 @@ def resumed(
     """All that `resume` does, as the stream of its events."""
     memory.hold()
     folder = Path(run)
-    with _team("auto") as team:
+    settled = folder / runs.RECIPE
+    with _team(knobs.read(settled).compute.device if settled.is_file() else "auto") as team:
         place = _opened(folder, team, new=False)
         try:
-            recipe = knobs.read(folder / runs.RECIPE)
+            recipe = knobs.read(settled)
             before = (place or Run(folder)).read_data()
             dataset = _dataset(data or before["root"])
             stream = _run(
@@ -173,7 +175,8 @@ def resumed(
                 folder,
                 team,
                 f"convworks train --resume {folder}",
-                before=None if accept_change else before,
+                before=before,
+                accept_change=accept_change,
                 reasons=recipe,
             )
             return (yield from place.say(stream) if place and team.leads else stream)
@@ -191,22 +194,23 @@ def _run(
     command: str,
     *,
     before: dict[str, Any] | None = None,
+    accept_change: bool = False,
     reasons: Recipe | None = None,
 ) -> Generator[Event, None, Model | None]:
     began, cpu = time.time(), time.process_time()
     recipe, prepared, backbone = yield from _progressing(dataset, given, team)
+    if before is not None:
+        prepare.refuse_changes(folder, before, prepare.manifest(prepared), accepted=accept_change)
+        prepared = prepare.as_before(prepared, before)
     if reasons is not None:
         recipe = replace(recipe, reasons=reasons.reasons)
     yield prepare.found(prepared)
     yield prepare.divided(prepared)
     yield from prepared.audit.findings
-    described = prepare.manifest(prepared)
-    if before is not None:
-        prepare.refuse_changes(folder, before, described)
     if place is not None:
-        place.write_data(described)
+        place.write_data(prepare.manifest(prepared))
         place.write_recipe(recipe)
-    made = _model(recipe, prepared, backbone, folder.name)
+    made = _model(recipe, prepared, backbone, folder.name, team.device)
     yield WeightsLoaded(
         backbone=backbone.name,
         source=f"{backbone.card.name}, {backbone.card.source}",
@@ -289,7 +293,7 @@ def _planned(
     return recipe, prepared, backbone
 
 
-def _model(recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str) -> Model:
+def _model(recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str, device: torch.device) -> Model:
     size = recipe.data.input_size
     assert isinstance(size, int)
     expects = backbone.expects
@@ -303,7 +307,7 @@ def _model(recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str) ->
     )
     torch.manual_seed(recipe.seed)
     made = Model.create(backbone, prepared.classes, preprocessing, dropout=recipe.model.dropout, name=name)
-    return made.to(settle.machine(recipe.compute)[0])
+    return made.to(device)
 
 
 def _noticed(made: Model, prepared: Prepared) -> list[str]:
@@ -397,15 +401,16 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _opened(folder: Path, team: Team, *, new: bool) -> Run | None:
     """The run folder, for the leader; the others wait for its word."""
     held: Run | None = None
-    error: RunError | None = None
+    error: ConvworksError | None = None
     if team.leads:
         try:
             held = runs.start(folder) if new else runs.resume(folder)
-        except RunError as refusal:
+        except ConvworksError as refusal:
             error = refusal
-    told = team.from_leader(None if error is None else (error.found, error.fix))
+    told = team.from_leader(None if error is None else (type(error), error.found, error.fix))
     if told is not None:
-        raise RunError(told[0], fix=told[1])
+        kind, found, fix = told
+        raise kind(found, fix=fix)
     return held
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
@@ -38,6 +38,7 @@ from convworks.tasks.contract import Task
 
 FORMAT = 1
 FACTS, WEIGHTS = "model.json", "model.safetensors"
+SEAL = "seal"  # the hash of all else in model.json: a class, a mean or a size that was changed is noticed
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -188,9 +189,8 @@ class Model:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
         content = save_tensors(state)
         write_whole(folder / WEIGHTS, content)
-        write_whole(
-            folder / FACTS, json.dumps(self.described(hashlib.sha256(content).hexdigest()), indent=1).encode()
-        )
+        facts = self.described(hashlib.sha256(content).hexdigest())
+        write_whole(folder / FACTS, json.dumps({**facts, SEAL: _seal(facts)}, indent=1).encode())
 
     def described(self, digest: str) -> dict[str, Any]:
         """What `model.json` holds."""
@@ -228,7 +228,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     if hashlib.sha256(content).hexdigest() != facts["sha256"]:
         raise ModelFileError(
             f"{place / WEIGHTS} is damaged: it is not the file that {FACTS} describes.",
-            fix="restore it from a copy, or train again with `--resume`",
+            fix=f"restore it from a copy, or write it again: convworks train --resume {place}",
         )
     expects = facts["input"]
     backbone = backbones.create(facts["backbone"], "none")
@@ -243,7 +243,11 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         dropout=facts["dropout"],
         name=facts["name"],
     )
-    _fill(model.net, load_tensors(content), place)
+    try:
+        state = load_tensors(content)
+    except SafetensorError as error:
+        raise ModelFileError(f"{place / WEIGHTS} is no safetensors file; nothing in it was run.") from error
+    _fill(model.net, state, place)
     model.temperature, model.channels_last = facts["temperature"], facts["channels_last"]
     model.facts = facts
     model.net.eval()
@@ -318,25 +322,16 @@ def _facts(place: Path) -> dict[str, Any]:
             f"{path} has format {version}; this version of Convworks reads format {FORMAT}.",
             fix="upgrade Convworks, or load the model with the version that wrote it",
         )
-    missing = {
-        "task",
-        "classes",
-        "backbone",
-        "dropout",
-        "temperature",
-        "channels_last",
-        "input",
-        "weights",
-    } - set(facts)
-    if (
-        missing
-        or not isinstance(facts["temperature"], (int, float))
-        or not 0 < facts["temperature"] < math.inf
-    ):
+    if facts.pop(SEAL, "") != _seal(facts):
         raise ModelFileError(
-            f"{path} is damaged: {', '.join(sorted(missing)) or 'temperature'} is missing or wrong."
+            f"{path} was changed after it was written: it does not match its own hash.",
+            fix="restore it from a copy, or write it again: convworks train --resume " + str(place),
         )
     return facts
+
+
+def _seal(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:

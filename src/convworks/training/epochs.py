@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,10 @@ EVERY = float(os.environ.get("CONVWORKS_CHECKPOINT_SECONDS", "60"))  # between c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words."""
+    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words.
+
+    `judged_on` stands for the tuning images.
+    """
 
     stage: str
     options: OptimiserOptions
@@ -45,6 +48,7 @@ class Schedule:
     seed: int
     gradual: bool
     stages: int
+    judged_on: str
     values: Mapping[str, Any]
 
     @property
@@ -112,6 +116,8 @@ def epochs(
     if saved is not None:
         where = Position(**saved.state["position"])
         best, history = _resume(learner, saved)
+        if best is not None and saved.state["judged_on"] != schedule.judged_on:
+            best = _judged_again(learner, best, where, judged, judge, labels, classes)
     good = _checkpoint(learner, schedule, where, best, history)
     said: set[str] = set()
     total_steps = schedule.steps * schedule.options.epochs
@@ -222,14 +228,36 @@ def _counts(ids: Int[np.ndarray, "n"], classes: Sequence[str]) -> dict[str, int]
 
 
 def _judged(
-    learner: Learner, judged: Feed, judge: Sequence[Int[np.ndarray, "p"]], n: int, classes: int
+    learner: Learner,
+    judged: Feed,
+    judge: Sequence[Int[np.ndarray, "p"]],
+    n: int,
+    classes: int,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> Float[np.ndarray, "t k"]:
-    """The averaged weights' logits on the tuning images, shared over the team, exact."""
+    """The averaged or other weights' logits on the tuning images, shared over the team, exact."""
     mine = [judge[place] for place in learner.team.share(len(judge))]
-    found = learner.outputs(judged.batches(mine, 0))
+    found = learner.outputs(judged.batches(mine, 0), weights)
     rows = [int(row) for part in mine for row in part]
     own = torch.cat(found) if found else torch.zeros(0, classes)
     return learner.team.rows(own, rows, n).numpy()
+
+
+def _judged_again(
+    learner: Learner,
+    best: Best,
+    where: Position,
+    judged: Feed,
+    judge: Sequence[Int[np.ndarray, "p"]],
+    labels: Int[np.ndarray, "t"],
+    classes: Sequence[str],
+) -> Best:
+    """The best epoch so far on other tuning images than those on which it was chosen."""
+    weights = {**best.weights, **best.buffers}
+    logits = _judged(learner, judged, judge, len(labels), len(classes), weights)
+    where.best_right = int((logits.argmax(1) == labels).sum())
+    where.best_loss = log_loss(logits, labels) if len(labels) else math.nan
+    return replace(best, logits=logits)
 
 
 def _best(learner: Learner, where: Position, logits: Float[np.ndarray, "t k"]) -> Best:
@@ -255,6 +283,7 @@ def _checkpoint(
             "stage": schedule.stage,
             "epoch": where.epoch,
             "step": where.step,
+            "judged_on": schedule.judged_on,
             "position": asdict(where),
             "history": [asdict(epoch) for epoch in history],
             "best": -1 if best is None else best.epoch,

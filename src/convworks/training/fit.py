@@ -30,7 +30,7 @@ from convworks.model import Model
 from convworks.recipe.options import Recipe, flat
 from convworks.recipe.propose import with_values_and_reasons
 from convworks.training import checkpoint as checkpoints
-from convworks.training import settle
+from convworks.training import randomness, settle
 from convworks.training.epochs import Schedule, epochs, interrupted
 from convworks.training.features import PART, bytes_of, computed, parts_of, pooled, stacked, upto
 from convworks.training.feed import Feed, KeptFeed, LiveFeed
@@ -97,13 +97,18 @@ def fit(
     done by several processes. Raises DivergedError where no learning rate tried keeps the numbers finite.
     """
     crew = team or Team(device=model.device)
-    device, threads, workers = settle.machine(recipe.compute)
+    _, threads, workers = settle.machine(recipe.compute)
     torch.set_num_threads(threads)
     with stopping() as stop:
         work = Fit(model=model, data=data, recipe=recipe, team=crew, run=run, stop=stop, workers=workers)
         work.recipe = crew.from_leader(
             settle.settled(
-                recipe, model.net, model.preprocessing.size, device=device, threads=threads, workers=workers
+                recipe,
+                model.net,
+                model.preprocessing.size,
+                device=crew.device,
+                threads=threads,
+                workers=workers,
             )
         )
         model.channels_last = bool(work.recipe.compute.channels_last)
@@ -249,6 +254,7 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         seed=recipe.seed,
         gradual=recipe.transfer.mode == "gradual",
         stages=work.stages,
+        judged_on=_marked(data),
         values=flat(work.recipe),
     )
     judge = [np.asarray(part) for part in parts_of(np.arange(len(data.tune)), PART)]
@@ -360,6 +366,13 @@ def _choose(work: Fit) -> Iterator[Event]:
     model.net.load_state_dict(work.candidates[best][0], strict=False)
     if work.recipe.transfer.mode != "extract":
         model.temperature = judged[best][2]
+
+
+def _marked(data: Prepared) -> str:
+    """A number for the tuning images and their classes: a best epoch that was judged on others is judged again."""
+    rows = data.tune.tolist()
+    known = (f"{data.audit.facts[row].hashes.file.hex()} {int(data.labels[row])}" for row in rows)
+    return f"{randomness.key(*known):x}"
 
 
 def _digest(model: Model, stages: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -174,14 +175,44 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return said
 
 
-def refuse_changes(run: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raises RunError naming what changed since the run began."""
+def refuse_changes(run: Path, before: dict[str, Any], now: dict[str, Any], *, accepted: bool = False) -> None:
+    """Raises RunError naming what changed since the run began; of what is `accepted`, only other classes."""
     changed = differences(before, now)
-    if changed:
+    if before["classes"] != now["classes"]:
+        raise RunError(
+            f"The data of {run} changed since it began: {'; '.join(changed)}.",
+            fix="restore it, or start a new run: a net that has begun cannot change its classes",
+        )
+    if changed and not accepted:
         raise RunError(
             f"The data of {run} changed since it began: {'; '.join(changed)}.",
             fix="restore it, or start a new run; --accept-change goes on with what is there now",
         )
+
+
+def as_before(prepared: Prepared, before: dict[str, Any]) -> Prepared:
+    """The same images, each in the part that it had before, known by its content or its path.
+
+    A new one that is a copy of an old one joins it, so that nothing measures that was learned from.
+    """
+    exact = {(path, digest): part for path, _, part, digest in before["images"]}
+    by_path = {path: part for path, _, part, _ in before["images"]}
+    learned_last = sorted(before["images"], key=lambda image: image[2] == "learn")
+    by_content = {digest: part for _, _, part, digest in learned_last}
+    now = manifest(prepared)["images"]
+    old = [
+        exact.get((path, digest)) or by_content.get(digest) or by_path.get(path) for path, _, _, digest in now
+    ]
+    of_group = {group: part for group, part in zip(prepared.audit.groups.tolist(), old, strict=True) if part}
+    parts = np.array(
+        [
+            was or of_group.get(group) or drawn
+            for was, group, (_, _, drawn, _) in zip(old, prepared.audit.groups.tolist(), now, strict=True)
+        ]
+    )
+    learn, tune, measured = (np.flatnonzero(parts == name) for name in ("learn", "tune", "measure"))
+    _enough(prepared.dataset, prepared.labels, learn, measured)
+    return dataclasses.replace(prepared, learn=learn, tune=tune, measure=measured)
 
 
 def free_memory() -> int:

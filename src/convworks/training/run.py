@@ -101,9 +101,7 @@ def resume(folder: Path) -> Run:
             f"{folder} holds no run: there is no {RECIPE}.",
             fix=f"runs beside it: {', '.join(sorted(near)[:6])}" if near else "name a run folder",
         )
-    run = _locked(folder)
-    sweep(folder)
-    return run
+    return _locked(folder)
 
 
 def free_folder(parent: Path, name: str) -> Path:
@@ -125,7 +123,7 @@ def _locked(folder: Path) -> Run:
         lock = (folder / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise refusal(folder / LOCK, error) from error
-    if not _take(lock):
+    if not _take(lock, folder / LOCK):
         lock.seek(0)
         owner = lock.read().strip() or "another process"
         lock.close()
@@ -135,16 +133,20 @@ def _locked(folder: Path) -> Run:
     lock.truncate(0)
     lock.write(f"process {os.getpid()}")
     lock.flush()
+    sweep(folder)
     return Run(folder, lock)
 
 
-def _take(lock: IO[str]) -> bool:
+def _take(lock: IO[str], path: Path) -> bool:
     """Whether the lock is ours now; it is given back by the system when this process ends, however it ends."""
     with contextlib.suppress(ImportError):
         import fcntl
 
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.samestat(
+                os.fstat(lock.fileno()), path.stat()
+            )  # else its owner has just removed it
         except OSError:
             return False
     return True

@@ -23,6 +23,7 @@ def machine(options: ComputeOptions) -> tuple[torch.device, int, int]:
     """The device, the threads and the decoding threads that a recipe means on this machine."""
     device = find_device(options.device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     threads = cores if options.threads == "auto" else options.threads
     workers = max(2, cores) if options.workers == "auto" else options.workers
     return device, threads, workers
