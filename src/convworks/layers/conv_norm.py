@@ -7,16 +7,11 @@ still reach the filter, and the scale and shift where those learn.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from convworks.layers.depthwise import depthwise_conv2d
-
-Activation = Literal["none", "relu", "relu6"]
+from convworks.layers.fused import Activation, Sides, activated, convolve
 
 
 class ConvNorm(nn.Module):
@@ -48,33 +43,32 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
         """The activation of the normalised convolution of `x`."""
-        if not self.norm.training:
-            scale = self.norm.weight * torch.rsqrt(self._variance() + self.norm.eps)
-            shift = self.norm.bias - self._mean() * scale
-            y = self._convolve(x, self.conv.weight * scale[:, None, None, None], shift)
-        else:
-            y = self.norm(self._convolve(x, self.conv.weight, None))
-        if self.activation == "relu":
-            return F.relu(y, inplace=True)
-        return F.relu6(y, inplace=True) if self.activation == "relu6" else y
+        if self.norm.training:
+            return activated(self.norm(self._convolve(x, self.conv.weight, None, "none")), self.activation)
+        scale = self.norm.weight * torch.rsqrt(self._variance() + self.norm.eps)
+        shift = self.norm.bias - self._mean() * scale
+        return self._convolve(x, self.conv.weight * scale[:, None, None, None], shift, self.activation)
 
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
         conv = self.conv
-        if self.same:
-            x, padding = self._pad_same(x), (0, 0)
-        else:
-            padding = (conv.kernel_size[0] // 2, conv.kernel_size[1] // 2)
-        if conv.groups > 1 and conv.groups == conv.in_channels == conv.out_channels:
-            return depthwise_conv2d(x, weight, bias, (conv.stride[0], conv.stride[1]), padding)
-        return F.conv2d(x, weight, bias, conv.stride, padding, 1, conv.groups)
+        return convolve(
+            x,
+            weight,
+            bias,
+            stride=(conv.stride[0], conv.stride[1]),
+            padding=self._padding(x.shape[2], x.shape[3]),
+            groups=conv.groups,
+            activation=activation,
+        )
 
-    def _pad_same(self, x: Tensor) -> Tensor:
-        totals = [
-            max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            for size, stride, kernel in zip(x.shape[2:], self.conv.stride, self.conv.kernel_size, strict=True)
-        ]
-        (top, left) = (total // 2 for total in totals)
-        return F.pad(x, (left, totals[1] - left, top, totals[0] - top))
+    def _padding(self, height: int, width: int) -> Sides:
+        """Zeros on the left, right, top and bottom."""
+        (tall, wide), (down, across) = self.conv.kernel_size, self.conv.stride
+        if not self.same:
+            return wide // 2, wide // 2, tall // 2, tall // 2
+        rows = max((-(-height // down) - 1) * down + tall - height, 0)
+        columns = max((-(-width // across) - 1) * across + wide - width, 0)
+        return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
 
     def _mean(self) -> Tensor:
         mean = self.norm.running_mean
