@@ -29,8 +29,9 @@ from convworks.events import (
 from convworks.model import Model
 from convworks.recipe.options import Recipe, flat
 from convworks.recipe.propose import with_values_and_reasons
+from convworks.training import candidates
 from convworks.training import checkpoint as checkpoints
-from convworks.training import randomness, settle
+from convworks.training import drift, randomness, settle
 from convworks.training.epochs import Schedule, epochs, interrupted
 from convworks.training.features import PART, bytes_of, computed, parts_of, pooled, stacked, upto
 from convworks.training.feed import Feed, KeptFeed, LiveFeed
@@ -40,6 +41,7 @@ from convworks.training.run import Run
 from convworks.training.signals import Stop, stopping
 from convworks.training.team import Team
 from convworks.transfer import depth, linear
+from convworks.transfer.drift import PICTURES
 
 BETWEEN = (0.25, 0.5, 0.75)
 """How far from the probe to the fine-tuned net the candidates between them lie (WiSE-FT, 2109.01903)."""
@@ -57,6 +59,7 @@ class Fit:
     stop: Stop
     workers: int
     candidates: dict[str, tuple[dict[str, Tensor], Float[np.ndarray, "t k"]]] = field(default_factory=dict)
+    pretrained: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def precision(self) -> torch.dtype:
@@ -140,7 +143,9 @@ def _trained(work: Fit) -> Iterator[Event]:
     assert isinstance(freeze, int)
     finished = yield from _learn(work, freeze, saved)
     if finished:
-        yield from _choose(work)
+        chosen = yield from _choose(work)
+        if work.pretrained:
+            yield from _drifted(work, chosen, freeze)
 
 
 def _saved(work: Fit) -> tuple[checkpoints.Checkpoint | None, str]:
@@ -240,6 +245,8 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     frozen = f"{freeze} of {work.stages} stages frozen, computed once" if freeze else "every stage learns"
     yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
     start = {name: value.detach().clone() for name, value in learner.parameters.items()}
+    if not scratch:
+        work.pretrained = drift.of_backbone(start)
     if "probe" in work.candidates:
         head, logits = work.candidates["probe"]
         unmoved = {name: value.clone() for name, value in learner.buffers.items()}
@@ -347,25 +354,42 @@ def _views_with_room(work: Fit, freeze: int) -> int:
     return views if views * learn + tune <= room else max(1, int((room - tune) / max(learn, 1)))
 
 
-def _choose(work: Fit) -> Iterator[Event]:
-    """The candidate that is best on the tuning images becomes the model, with a temperature fitted there."""
+def _choose(work: Fit) -> Generator[Event, None, str]:
+    """The candidate that the tuning images speak for becomes the model, with a temperature fitted there.
+
+    Returns its name.
+    """
     data, model = work.data, work.model
     labels = data.labels[data.tune]
     if not len(labels):
         name = list(work.candidates)[-1]
         model.net.load_state_dict(work.candidates[name][0], strict=False)
-        return
-    judged: dict[str, tuple[int, float, float]] = {}
-    for name, (_, logits) in work.candidates.items():
-        right = int((logits.argmax(1) == labels).sum())
-        heat = calibration.temperature(logits, labels)
-        judged[name] = (right, calibration.log_loss(logits / heat, labels), heat)
-    best = min(judged, key=lambda name: (-judged[name][0], judged[name][1]))
-    for name, (right, loss, _) in judged.items():
-        yield Candidate(name=name, right=right, of=len(labels), loss=loss, chosen=name == best)
+        return name
+    judged = {name: candidates.judge(logits, labels) for name, (_, logits) in work.candidates.items()}
+    best = candidates.choose(judged)
+    for name, one in judged.items():
+        yield Candidate(name=name, right=one.right, of=len(labels), loss=one.loss, chosen=name == best)
     model.net.load_state_dict(work.candidates[best][0], strict=False)
     if work.recipe.transfer.mode != "extract":
-        model.temperature = judged[best][2]
+        model.temperature = judged[best].temperature
+    return best
+
+
+def _drifted(work: Fit, chosen: str, freeze: int) -> Iterator[Event]:
+    """How far the chosen net, or where that is the probe the fine-tuned one, is from the pretrained weights."""
+    name = "fine-tuned" if chosen == "probe" else chosen
+    rows = work.data.learn[:: -(-len(work.data.learn) // PICTURES)]
+    yield from drift.measured(
+        work.model.net.backbone,
+        work.pretrained,
+        work.candidates[name][0],
+        work.live(rows, augmented=False),
+        work.team,
+        work.precision,
+        first=freeze,
+        candidate=name,
+        kept=chosen,
+    )
 
 
 def _marked(data: Prepared) -> str:
