@@ -29,9 +29,8 @@ from convworks.events import (
 from convworks.model import Model
 from convworks.recipe.options import Recipe, flat
 from convworks.recipe.propose import with_values_and_reasons
-from convworks.training import candidates
+from convworks.training import candidates, drift, randomness, settle
 from convworks.training import checkpoint as checkpoints
-from convworks.training import drift, randomness, settle
 from convworks.training.epochs import Schedule, epochs, interrupted
 from convworks.training.features import PART, bytes_of, computed, parts_of, pooled, stacked, upto
 from convworks.training.feed import Feed, KeptFeed, LiveFeed
