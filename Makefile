@@ -33,6 +33,7 @@ help:
 	@echo "make clean      remove what these wrote, but not .venv and .bench-env"
 
 setup: $(READY)
+	@:
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
