@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -101,3 +105,141 @@ def packs() -> Path:
     if not folder.is_dir():
         pytest.fail(f"CONVWORKS_PACKS names {folder}, which is not a folder")
     return folder
+
+
+TINY = """
+from torch import nn
+
+from convworks.backbones.contract import Backbone, Card, Expects, Stage
+from convworks.layers.conv_norm import ConvNorm
+
+
+def tiny() -> Backbone:
+    stages = [
+        ConvNorm(3, 8, 3, stride=2),
+        nn.Sequential(ConvNorm(8, 8, 5, groups=8, activation="relu6", same=True), ConvNorm(8, 16, 1)),
+        ConvNorm(16, 16, 3, stride=2),
+        nn.Sequential(ConvNorm(16, 32, 3, stride=2), nn.Dropout(0.1)),
+    ]
+    info = [
+        Stage(name=f"stage{number}", channels=channels, stride=stride)
+        for number, (channels, stride) in enumerate([(8, 2), (16, 2), (16, 4), (32, 8)])
+    ]
+    card = Card(name="tiny", source="drawn from the seed", licence="none needed")
+    return Backbone("tiny", stages, info, Expects(size=32), card)
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that, on Python's path, adds the backbone "tiny" as another package would; here it is on it."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "tiny_net.py").write_text(TINY)
+    described = folder / "tiny_net-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-net\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("[convworks.backbones]\ntiny = tiny_net:tiny\n")
+    sys.path.append(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def patterns() -> Callable[..., Path]:
+    """Writes `count` pictures of each of three textures into a folder a class; the same seed, the same bytes."""
+    import numpy as np
+    from PIL import Image
+
+    def write(root: Path, count: int = 12, *, side: int = 32, seed: int = 0) -> Path:
+        draw = np.random.default_rng(seed)
+        y, x = np.mgrid[:side, :side]
+        for name in ("bars", "dots", "rings"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                a, b = draw.uniform(0, 6, 2)
+                wave = {
+                    "bars": np.sin(0.9 * x + a),
+                    "dots": np.sin(0.9 * x + a) * np.sin(0.9 * y + b),
+                    "rings": np.sin(0.9 * np.hypot(x - side / 2 + a, y - side / 2 + b)),
+                }[name]
+                noisy = (
+                    128 + 70 * wave[..., None] * draw.uniform(0.5, 1, 3) + draw.normal(0, 12, (side, side, 3))
+                )
+                picture = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+                picture.save(root / name / f"{number:03}.png")
+        return root
+
+    return write
+
+
+class Child:
+    """A process that the nursery started, with what of `subprocess.Popen` the tests use."""
+
+    def __init__(
+        self, server: subprocess.Popen[str], words: Sequence[str], folder: Path, env: dict[str, str]
+    ) -> None:
+        self._server = server
+        handles = [tempfile.mkstemp() for _ in range(2)]
+        self._files = [Path(name) for _, name in handles]
+        for handle, _ in handles:
+            os.close(handle)
+        out, err = map(str, self._files)
+        asked = {"words": words, "folder": str(folder), "env": env, "out": out, "err": err}
+        self.pid = int(self._ask(asked) or 0)
+        self.returncode: int | None = None
+
+    def _ask(self, request: dict[str, object]) -> int | None:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return json.loads(self._server.stdout.readline())
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._ask({"wait": self.pid})
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(9)
+
+    def communicate(self, timeout: float = 120) -> tuple[str, str]:
+        """What it wrote, when it has ended."""
+        until = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > until:
+                self.kill()
+                raise TimeoutError(f"still running after {timeout} s: {self._files[1].read_text()[-2000:]}")
+            time.sleep(0.01)
+        said = [file.read_text() for file in self._files]
+        for file in self._files:
+            file.unlink()
+        return said[0], said[1]
+
+
+@pytest.fixture(scope="session")
+def start(tiny: Path) -> Iterator[Callable[..., Child]]:
+    """Starts `convworks ...` as a process of its own, which knows the backbone "tiny" and saves after every step.
+
+    Settings go to its environment; `folder` is where it runs.
+    """
+    path = os.pathsep.join(filter(None, [str(tiny), os.environ.get("PYTHONPATH", "")]))
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("nursery.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, "CONVWORKS_CHECKPOINT_SECONDS": "0"},
+    )
+
+    def begin(*words: str | Path, folder: Path | None = None, **settings: str) -> Child:
+        return Child(server, [str(word) for word in words], folder or Path.cwd(), settings)
+
+    yield begin
+    assert server.stdin
+    assert server.stdout
+    server.stdin.close()
+    server.stdout.close()
+    server.wait(10)
