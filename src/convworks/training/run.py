@@ -43,7 +43,11 @@ class Run:
     def say(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yields the events and appends each, but for Progress, to `events.jsonl`, flushed line by line."""
         path = self.folder / LOG
-        with path.open("a", encoding="utf-8") as log:
+        try:
+            log = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise refusal(path, error) from error
+        with log:
             if path.stat().st_size and not _ends_whole(path):
                 log.write("\n")
             for event in events:
