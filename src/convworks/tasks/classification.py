@@ -55,12 +55,13 @@ def decode(outputs: Float[Tensor, "n k"], names: Sequence[str]) -> list[Classifi
     """The classes of each image from most to least probable; ties go to the first name."""
     probabilities = outputs.double().softmax(1).cpu().numpy()
     ranked = (-probabilities).argsort(1, kind="stable")
+    rows: list[list[float]] = probabilities.tolist()
+    orders: list[list[int]] = ranked.tolist()
     return [
         Classification(
-            names=tuple(names[place] for place in places),
-            probabilities=tuple(float(row[place]) for place in places),
+            names=tuple(names[place] for place in order), probabilities=tuple(row[place] for place in order)
         )
-        for row, places in zip(probabilities, ranked.tolist(), strict=True)
+        for row, order in zip(rows, orders, strict=True)
     ]
 
 

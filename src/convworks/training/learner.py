@@ -94,14 +94,16 @@ class Learner:
         gradients = [value.grad for value in learning if value.grad is not None]
         self.team.sum([*gradients, tally])
         total, weight, asked = tally.tolist()
-        torch._foreach_div_(gradients, weight)
+        for gradient in gradients:
+            gradient /= weight
         norm = float(torch.nn.utils.get_total_norm(gradients))
         statistics.settle(self.team)
         if not (math.isfinite(total) and math.isfinite(norm)):
             broken = "loss" if not math.isfinite(total) else "gradient"
             return Step(total=total, weight=weight, broken=broken, stop=asked > 0)
         if self.options.clip_norm and norm > self.options.clip_norm:
-            torch._foreach_mul_(gradients, self.options.clip_norm / norm)
+            for gradient in gradients:
+                gradient *= self.options.clip_norm / norm
         optimisers.set_rate(self.optimiser, rate)
         self.optimiser.step()
         self._follow(epoch, step)
@@ -118,8 +120,8 @@ class Learner:
                 self.average[name].copy_(value)
             return
         decay = average_decay(step, self.options.average)
-        kept, now = list(self.average.values()), [value.detach() for value in self.parameters.values()]
-        torch._foreach_lerp_(kept, now, 1 - decay)
+        for name, value in self.parameters.items():
+            self.average[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
     def outputs(self, batches: Iterator[Batch], weights: Mapping[str, Tensor] | None = None) -> list[Tensor]:

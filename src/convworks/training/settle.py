@@ -95,8 +95,10 @@ def activation_bytes(net: Net, size: int, first: int) -> int:
         for stage in list(net.backbone.stages)[:first]:
             x = stage(x)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
-        kept = net(x, first)  # noqa: F841  (alive, so that storages are not reused while they are counted)
-    return sum(seen.values())
+        outputs = net(x, first)
+    total = sum(seen.values())
+    del outputs  # alive until here, so that no storage is used again while they are counted
+    return total
 
 
 def _fastest(net: Net, size: int, device: torch.device, options: ComputeOptions) -> tuple[str, bool, str]:

@@ -180,7 +180,7 @@ def _solve(
     def objective(flat: Float[np.ndarray, "p"]) -> tuple[float, Float[np.ndarray, "p"]]:
         w = flat.reshape(classes, r + 1)
         logits = x @ w[:, :-1].T + w[:, -1]
-        normal = logsumexp(logits, axis=1, keepdims=True)
+        normal = np.asarray(logsumexp(logits, axis=1, keepdims=True))
         loss = (once * (normal[:, 0] - (logits * truth).sum(1))).sum() / n
         slope = once[:, None] * (np.exp(logits - normal) - truth) / n
         gradient = np.concatenate([slope.T @ x, slope.sum(0)[:, None]], 1)
