@@ -29,6 +29,7 @@ from convworks.events import (
 from convworks.model import Model
 from convworks.recipe.options import Recipe, flat
 from convworks.recipe.propose import with_values_and_reasons
+from convworks.tasks.contract import Task
 from convworks.training import candidates, drift, randomness, settle
 from convworks.training import checkpoint as checkpoints
 from convworks.training.epochs import Schedule, epochs, interrupted
@@ -231,11 +232,7 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     before = _digest(model, freeze)
     feed, judged = yield from _feeds(work, freeze)
-    task = (
-        dataclasses.replace(model.task, loss=partial(_smoothed, model.task.loss, options.label_smoothing))
-        if recipe.task == "classification"
-        else model.task
-    )
+    task = _smoothed(model.task, options.label_smoothing)
     learner = Learner(
         model.net, task, options, work.team, first=freeze, precision=work.precision, seed=recipe.seed
     )
@@ -288,7 +285,7 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.logits)
     if not scratch and recipe.transfer.mode == "finetune":
         for share in BETWEEN:
-            mixed = {name: torch.lerp(start[name], best.weights[name], share) for name in start}
+            mixed = {name: torch.lerp(start[name].cpu(), best.weights[name], share) for name in start}
             logits = (
                 torch.cat(learner.outputs(judged.batches(judge, 0), mixed)).numpy() if judge else best.logits
             )
@@ -296,9 +293,12 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     return True
 
 
-def _smoothed(loss: Any, smoothing: float, outputs: Tensor, targets: Any, progress: float) -> Any:
-    inner = loss.func if isinstance(loss, partial) else loss
-    return inner(outputs, targets, progress, smoothing=smoothing)
+def _smoothed(task: Task, smoothing: float) -> Task:
+    """The task with the recipe's label smoothing, where its loss takes one; a loss of one's own stays as it is."""
+    loss = task.loss
+    if isinstance(loss, partial) and "smoothing" in loss.keywords:
+        return dataclasses.replace(task, loss=partial(loss, smoothing=smoothing))
+    return task
 
 
 def _feeds(work: Fit, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:

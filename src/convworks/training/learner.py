@@ -128,7 +128,10 @@ class Learner:
         """The net's outputs for some batches, with the averaged weights or with `weights`; float32, on the CPU."""
         self.net.eval()
         found: list[Tensor] = []
-        chosen = dict(self.average if weights is None else weights)
+        chosen = {
+            name: value.to(self.team.device)
+            for name, value in (self.average if weights is None else weights).items()
+        }
         for batch in batches:
             with torch.autocast(
                 self.team.device.type, self.precision, enabled=self.precision != torch.float32

@@ -80,7 +80,7 @@ class Team:
         for value in values:
             by_kind.setdefault(value.dtype, []).append(value)
         for kind, tensors in sorted(by_kind.items(), key=lambda item: str(item[0])):
-            flat = torch.cat([tensor.reshape(-1) for tensor in tensors]).to(self.device)
+            flat = torch.cat([tensor.reshape(-1).to(self.device) for tensor in tensors])
             self._guarded(lambda flat=flat: dist.all_reduce(flat))
             place = 0
             for tensor in tensors:
