@@ -33,12 +33,15 @@ def judge(logits: Float[np.ndarray, "t k"], labels: Int[np.ndarray, "t"]) -> Jud
     return Judged(right=int((logits.argmax(1) == labels).sum()), losses=-np.log(truth), temperature=heat)
 
 
-def choose(judged: Mapping[str, Judged]) -> str:
-    """The first candidate, unless another is better by more than a standard error of the paired difference.
+SURE = 2.0  # standard errors by which a challenger has to be better
 
-    The first is the one that is sound without a choice (a linear model, which learns from the tuning images too in
-    the end); of the others the one with the smallest loss challenges it. Source: the one-standard-error rule of
-    Breiman et al., Classification and Regression Trees (1984), section 3.4.3.
+
+def choose(judged: Mapping[str, Judged]) -> str:
+    """The first candidate, unless another is better by more than `SURE` standard errors of the paired difference.
+
+    The first is the simplest, and it learns from the tuning images too in the end; of the others the one with the
+    smallest loss challenges it. Source: after the standard-error rule of Breiman et al., Classification and
+    Regression Trees (1984), section 3.4.3.
     """
     first, *others = judged
     if not others:
@@ -46,4 +49,4 @@ def choose(judged: Mapping[str, Judged]) -> str:
     challenger = min(others, key=lambda name: judged[name].loss)
     gains = judged[first].losses - judged[challenger].losses
     error = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
-    return challenger if float(gains.mean()) > error else first
+    return challenger if float(gains.mean()) > SURE * error else first
