@@ -20,15 +20,15 @@ PART = 16  # pictures computed at once: activations of so few stay in the cache 
 Compute = Callable[[Tensor], list[Tensor]]
 
 
-def pooled(backbone: Backbone) -> Compute:
-    """Every stage's output, averaged over its positions."""
+def pooled(backbone: Backbone, *, last: bool = False) -> Compute:
+    """Every stage's output, or only the last one's, averaged over its positions."""
 
     def compute(x: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
         for stage in backbone.stages:
             x = stage(x)
             found.append(x.float().mean((2, 3)))
-        return found
+        return found[-1:] if last else found
 
     return compute
 

@@ -184,23 +184,40 @@ def _probe(work: Fit) -> Iterator[Event]:
             stages=tuple((probe.name, probe.share) for probe in probes), n=probes[0].n, freeze=freeze, why=why
         )
     learn = len(data.learn)
+    if work.recipe.transfer.mode == "extract":
+        views = [kept[-1], *(yield from _other_views(work, rows))]
+        solved = linear.fit(np.concatenate(views), np.tile(labels, len(views)), classes, strength)
+        work.candidates["probe"] = (_head_state(work.team.from_leader(solved)), found[strength][learn:])
+        model.temperature = calibration.temperature(found[strength], labels)
+        return
     start, whole = work.team.from_leader(
         (
             linear.fit(kept[-1][:learn], labels[:learn], classes, strength),
             linear.fit(kept[-1], labels, classes, strength),
         )
     )
-    _set_head(work, start)
-    if work.recipe.transfer.mode == "extract":
-        state = _head_state(whole)
-        work.candidates["probe"] = (state, found[strength][learn:])
-        model.temperature = calibration.temperature(found[strength], labels)
-    else:
-        work.candidates["probe"] = (_head_state(whole), start.logits(kept[-1][learn:]))
+    model.net.load_state_dict(_head_state(start), strict=False)
+    work.candidates["probe"] = (_head_state(whole), start.logits(kept[-1][learn:]))
 
 
-def _set_head(work: Fit, solved: linear.Linear) -> None:
-    work.model.net.load_state_dict(_head_state(solved), strict=False)
+def _other_views(
+    work: Fit, rows: Int[np.ndarray, "n"]
+) -> Generator[Event, None, list[Float[np.ndarray, "n d"]]]:
+    """The last stage's features of augmented views of the pictures at `rows`, one array a view beyond the first."""
+    views = work.recipe.transfer.views
+    found: list[Float[np.ndarray, "n d"]] = []
+    for view in range(1, views):
+        columns = yield from computed(
+            pooled(work.model.net.backbone, last=True),
+            work.live(rows, augmented=True, view=view),
+            work.team,
+            work.precision,
+            stage="features",
+            done=(view - 1) * len(rows),
+            total=(views - 1) * len(rows),
+        )
+        found.append(columns[-1].double().numpy())
+    return found
 
 
 def _head_state(solved: linear.Linear) -> dict[str, Tensor]:
