@@ -4,7 +4,7 @@
     ├── DataError             a folder, a CSV, an annotation, a split
     │   └── DecodeError       one image that cannot be read
     ├── RecipeError           a knob that does not exist or is out of range
-    ├── NetError      a layer or a notation that cannot be
+    ├── NetError              a layer or a notation that cannot be
     ├── ModelFileError        a model, a checkpoint or an export that is not what it should be
     ├── WeightsError          pretrained weights that cannot be had or do not fit
     ├── RunError              a run folder that is taken, missing, or does not match
@@ -12,6 +12,8 @@
     ├── StorageError          a disk that is full, a folder that cannot be written
     ├── DivergedError         a loss, gradient or weight that is not finite
     └── TeamError             a rank that died, hung, or disagreed
+
+The command line exits with the error's own code: 2 for what the user can mend, 3 for what failed.
 """
 
 from __future__ import annotations
