@@ -173,6 +173,20 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftMeasured:
+    """How far each stage of the net is from the weights that it started with, in the kept or the fine-tuned net.
+
+    `stages` holds (name, change, similarity) from the input on: |after - before| / |before| of the weights, 0 exactly
+    where the stage was frozen, and linear CKA of its pooled activations on `n` training images, NaN if undefined.
+    """
+
+    candidate: str
+    stages: tuple[tuple[str, float, float], ...]
+    n: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
     """The score on images that chose `chosen_on` ("nothing": honest), with its 95 % Wilson interval and baselines."""
 
@@ -220,6 +234,7 @@ Event = (
     | CheckpointSaved
     | Resumed
     | Candidate
+    | DriftMeasured
     | Scored
     | Finished
     | Interrupted
@@ -241,6 +256,7 @@ KINDS: dict[str, type[Any]] = {
         CheckpointSaved,
         Resumed,
         Candidate,
+        DriftMeasured,
         Scored,
         Finished,
         Interrupted,
