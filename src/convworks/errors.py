@@ -22,13 +22,13 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
-    "NetError",
     "ConvworksError",
     "DataError",
     "DecodeError",
     "DeviceError",
     "DivergedError",
     "ModelFileError",
+    "NetError",
     "RecipeError",
     "RunError",
     "StorageError",
