@@ -14,6 +14,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from machine import HERE, PEERS, RESULTS, described, peers, write
 Row = dict[str, Any]
 
 FASTAI = HERE / "bench" / "peers" / "fastai_transfer.py"
+OURS = HERE / "bench" / "ours_transfer.py"
 LOOP = HERE / "bench" / "peers" / "loop_transfer.py"
 
 
@@ -38,10 +40,24 @@ def peer(script: Path, folder: Path, seed: int, *options: str) -> Row:
     return {**events[-1], "startup": events[0], "epochs": epochs}
 
 
+def ours(folder: Path, seed: int, *options: str) -> Row:
+    """One run of Convworks as a row."""
+    command = [sys.executable, "-W", "ignore", str(OURS), str(folder), "--seed", str(seed), *options]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(shown.stdout.splitlines()[-1])
+
+
 TOOLS: dict[str, Callable[[Path, int], Row]] = {
     "fastai frozen": lambda folder, seed: peer(FASTAI, folder, seed, "--mode", "frozen"),
     "fastai fine_tune": lambda folder, seed: peer(FASTAI, folder, seed, "--mode", "finetune"),
     "loop frozen": lambda folder, seed: peer(LOOP, folder, seed),
+    "convworks frozen": lambda folder, seed: ours(
+        folder, seed, "--mode", "extract", "--views", "1", "--size", "224"
+    ),
+    "convworks 5 views": lambda folder, seed: ours(
+        folder, seed, "--mode", "extract", "--views", "5", "--size", "224"
+    ),
+    "convworks train": lambda folder, seed: ours(folder, seed),
 }
 """What is compared: name -> one run on a folder with a seed."""
 
