@@ -105,7 +105,7 @@ $(PEERS_READY): bench/requirements.txt $(READY)
 bench: setup bench-env
 	@$(RUN) bench/startup.py
 	@$(RUN) bench/augment.py
-	@$(PEERS) -W ignore bench/peers/train_step.py
+	@$(PEERS) -W ignore bench/train_step.py
 	@$(RUN) bench/transfer.py
 
 soak: setup

@@ -23,7 +23,8 @@ def build(net: Net, options: OptimiserOptions, first: int) -> torch.optim.Optimi
         return torch.optim.SGD(
             groups, lr=options.learning_rate, momentum=options.momentum, nesterov=options.momentum > 0
         )
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(options.momentum, 0.999))
+    fused = next(net.parameters()).device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(options.momentum, 0.999), fused=fused)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -1,6 +1,6 @@
 """One training step of the whole net, as others take it: fastai, plain PyTorch, and PyTorch tuned by hand.
 
-    .bench-env/bin/python bench/peers/train_step.py --backbone tf_efficientnet_lite0 --backbone resnet18
+    .bench-env/bin/python bench/peers/step_variants.py --backbone tf_efficientnet_lite0 --backbone resnet18
 
 Same net, same random images, all weights learn. The variants alternate, round after round, in one process; a
 figure is the median over the rounds. Nothing but the step is timed: no data is loaded. JSON lines: one a
