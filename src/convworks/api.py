@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -262,11 +265,27 @@ def _written(made: Model, evaluation: Evaluation, folder: Path, began: float, cp
 def _progressing(
     dataset: DataSet, given: dict[str, Any], team: Team
 ) -> Generator[Event, None, tuple[Recipe, Prepared, Backbone]]:
-    """The plan of a run; looking at the pictures reports its progress when it is done."""
+    """The plan of a run, made in another thread while this one says how many pictures have been looked at."""
+    said: SimpleQueue[Progress | None] = SimpleQueue()
+    left = threading.Event()
+    began = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        if left.is_set():
+            raise KeyboardInterrupt
+        pace = (time.monotonic() - began) / done
+        said.put(Progress(stage="audit", done=done, total=total, remaining=pace * (total - done)))
+
     yield Progress(stage="audit", done=0, total=len(dataset.records))
-    planned = _planned(dataset, given, team, lambda done, total: None)
-    yield Progress(stage="audit", done=len(dataset.records), total=len(dataset.records))
-    return planned
+    with ThreadPoolExecutor(1, thread_name_prefix="plan") as pool:
+        planned = pool.submit(_planned, dataset, given, team, progress)
+        planned.add_done_callback(lambda _: said.put(None))
+        try:
+            while (event := said.get()) is not None:
+                yield event
+        finally:
+            left.set()
+        return planned.result()
 
 
 def _planned(

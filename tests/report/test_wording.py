@@ -31,7 +31,7 @@ def test_small_sets_of_classes_are_named_and_large_ones_are_ranged() -> None:
 
 def test_images_of_one_size_are_said_in_one_number() -> None:
     lines = entries(found({"a": 1, "b": 1}))
-    assert lines[0] == ("Data", "2 usable images, 2 classes (1 each); 32 pixels.")
+    assert lines[0] == ("Data", "2 usable images, 2 classes (1 each); short side 32 pixels.")
     assert lines[1] == ("", "odd.")
 
 
@@ -40,20 +40,46 @@ def test_what_was_noticed_of_the_weights_is_marked() -> None:
         backbone="small", source="none", licence="", parameters=1234, notes=("the input looks like 0 to 255",)
     )
     assert entries(loaded) == [
-        ("Net", "small, 1,234 parameters; weights: none."),
+        ("Net", "small, 1,234 parameters."),
+        ("", "Weights: none."),
         ("", "! the input looks like 0 to 255."),
     ]
 
 
-def test_each_reason_stands_with_its_value() -> None:
+def test_the_choices_that_matter_stand_with_their_reasons_and_the_owners_in_one_line() -> None:
     settled = events.RecipeSettled(
-        values={"transfer.freeze": 3, "augmentation.flip_vertical": False},
-        why={"transfer.freeze": "near data", "augmentation.flip_vertical": "photos have an up and a down"},
+        values={
+            "transfer.freeze": 3,
+            "optimiser.epochs": 12,
+            "optimiser.batch": 8,
+            "augmentation.flip_vertical": True,
+        },
+        why={
+            "transfer.freeze": "near data",
+            "optimiser.epochs": "few images",
+            "optimiser.batch": "you said so",
+            "augmentation.flip_vertical": "you said so",
+        },
     )
     assert entries(settled) == [
-        ("Recipe", "freeze 3: near data."),
-        ("", "flip vertical off: photos have an up and a down."),
+        ("Recipe", "12 epochs: few images."),
+        ("", "you said: batch 8, flip vertical on."),
+        ("", "Every choice with its reason: recipe.toml."),
     ]
+
+
+def test_of_the_candidates_the_one_that_is_kept_is_said() -> None:
+    probe = events.Candidate(name="probe", right=19, of=25, loss=0.52, chosen=False)
+    tuned = events.Candidate(name="fine-tuned", right=21, of=25, loss=0.41, chosen=True)
+    assert entries(probe) == []
+    assert entries(tuned) == [("Kept", "fine-tuned: 21 of 25 right on the images that choose.")]
+
+
+def test_how_far_the_stages_moved_is_said_as_it_was_measured() -> None:
+    moved = events.DriftMeasured(
+        candidate="fine-tuned", stages=(("stem", 0.0, 1.0),), n=40, said="No stage moved."
+    )
+    assert entries(moved) == [("Drift", "No stage moved.")]
 
 
 def test_an_epoch_without_tuning_images_is_still_a_line() -> None:

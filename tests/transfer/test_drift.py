@@ -98,7 +98,18 @@ def test_the_weights_of_the_net_itself_stay_as_they_are() -> None:
 def test_the_sentence_says_what_stayed_and_what_moved() -> None:
     stages = [("stem", 0.0, 1.0), ("blocks1", 0.0, 1.0), ("blocks2", 0.004, 0.998), ("head", 0.021, 0.91)]
     assert drift.sentence(stages, "fine-tuned") == (
-        '"stem" to "blocks1" did not move. The first that learned, "blocks2", moved by 0.4 % and says the same to '
-        '1.00; the last, "head", by 2.1 %, 0.91.'
+        '"stem" to "blocks1" did not move. "blocks2" moved by 0.4 % and is 1.00 alike; "head" 2.1 %, 0.91 '
+        "(1: says the same of your pictures)."
     )
     assert drift.sentence(stages, "probe").endswith("The probe was kept, so the model has none of this.")
+
+
+def test_the_stage_that_moved_most_is_named_where_it_lies_between() -> None:
+    stages = [("a", 0.01, 0.9), ("b", 0.005, 0.9), ("c", 0.03, 0.8), ("d", 0.02, 0.7)]
+    told = drift.sentence(stages, "between 0.50")
+    assert '"c" 3.0 %, 0.80' in told
+    assert '"b"' not in told
+
+
+def test_where_nothing_moved_it_is_said() -> None:
+    assert drift.sentence([("stem", 0.0, 1.0)], "fine-tuned") == "No stage moved."

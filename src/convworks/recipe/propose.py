@@ -32,17 +32,15 @@ def input_size(median_short_side: float, facts: BackboneFacts) -> tuple[int, str
         size = min(max(8 * round(median_short_side / 8), 32), facts.size)
         return (
             size,
-            f"the pictures' short side is {median_short_side:.0f} px at the median, and the net learns anew",
+            f"the pictures have {median_short_side:.0f} px, and the net learns anew",
         )
     larger = 32 * round(facts.size * ENLARGED / 32)
     if median_short_side >= 0.85 * larger:
         return larger, (
-            f"{facts.name} learned at {facts.size} px; pictures of {median_short_side:.0f} px allow {larger}, "
-            "at which a frozen net judges better"
+            f"the net learned at {facts.size}, a frozen one judges better a size up, and the pictures have "
+            f"{median_short_side:.0f}"
         )
-    return facts.size, (
-        f"{facts.name} learned at {facts.size} px, and the pictures have {median_short_side:.0f} px at the median"
-    )
+    return facts.size, (f"the size that the net learned at; the pictures have {median_short_side:.0f}")
 
 
 def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, Any] | None = None) -> Recipe:
@@ -52,7 +50,6 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
     """
     n = fingerprint.images
     smallest = min(fingerprint.counts.values(), default=0)
-    counts = f"{n:,} images in {len(fingerprint.counts)} classes"
     values: dict[str, Any] = {}
     why: dict[str, str] = {}
 
@@ -66,29 +63,25 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
         set_value(
             "transfer.mode",
             "extract",
-            f"the smallest class has {smallest} images: a linear model on kept features is all that so few can carry",
+            f"a linear model is all that the {smallest} images of the smallest class can carry",
         )
     else:
-        set_value(
-            "transfer.mode", "finetune", f"{counts}: a linear model first, then the last stages from there"
-        )
+        set_value("transfer.mode", "finetune", "a linear model first, then the last stages from there")
     if facts.pretrained:
         epochs = round(min(max(12 * n, SEEN[0]), SEEN[1]) / max(n, 1))
-        set_value(
-            "optimiser.epochs", min(max(epochs, 4), 30), f"{counts}: as many passes as show enough of them"
-        )
+        set_value("optimiser.epochs", min(max(epochs, 4), 30), f"so that enough is seen of {n:,} images")
     else:
         epochs = round(min(max(30 * n, 20_000), 400_000) / max(n, 1))
         set_value(
-            "optimiser.epochs", min(max(epochs, 8), 200), f"{counts}, and every filter learns from nothing"
+            "optimiser.epochs",
+            min(max(epochs, 8), 200),
+            f"every filter learns from nothing, from {n:,} images",
         )
         set_value("optimiser.learning_rate", 2e-3, "random weights may move far")
         set_value("optimiser.layer_decay", 1.0, "no stage knows anything yet")
         set_value("model.dropout", 0.3, "nothing but your images shapes the net")
     batch = 2 ** max(3, min(6, (n // 20).bit_length() - 1))
-    set_value(
-        "optimiser.batch", batch, f"at most a twentieth of {n:,} images, so that an epoch has steps enough"
-    )
+    set_value("optimiser.batch", batch, f"at most a twentieth of {n:,} images")
     if fingerprint.gray > 0.98:
         set_value("augmentation.colour", 0.0, "the pictures have no colour to change")
     decided = dict(given or {})

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from convworks.evaluation.uncertainty import wilson
 from convworks.events import (
     Candidate,
     DataFound,
     DepthProbed,
+    DriftMeasured,
     EpochEnded,
     Event,
     Finding,
@@ -28,6 +28,7 @@ from convworks.events import (
     StageStarted,
     WeightsLoaded,
 )
+from convworks.report.choices import brief
 
 MARKS = {"note": "-", "warning": "!", "error": "x"}
 NAMED = 3  # files named in a list before the others are counted
@@ -47,12 +48,14 @@ def entries(event: Event) -> list[Entry]:
         case RecipeSettled():
             return _recipe(event)
         case StageStarted():
-            learns = f" {event.learns:,} parameters learn." if event.learns else ""
+            learns = f" {_millions(event.learns)} parameters learn." if event.learns else ""
             return [("Stage", f"{event.stage}: {sentence(event.said)}{learns}")]
         case DepthProbed():
             shares = ", ".join(f"{name} {share:.2f}" for name, share in event.stages)
-            frozen = f"Frozen: {event.freeze} of {count(len(event.stages), 'stage')}: {sentence(event.why)}"
-            return [("Depth", f"a linear model on each stage of the net scores {shares}."), ("", frozen)]
+            frozen = (
+                f"{event.freeze} of {count(len(event.stages), 'stage')} stay frozen: {sentence(event.why)}"
+            )
+            return [("Depth", f"a linear model on each stage gets {shares}."), ("", frozen)]
         case Finding():
             return [(f"epoch {event.epoch}" if event.epoch else "", finding(event))]
         case RateLowered():
@@ -62,9 +65,10 @@ def entries(event: Event) -> list[Entry]:
                 ("Resumed", f"{event.stage}, epoch {event.epoch}, step {event.step}. {event.note}".strip())
             ]
         case Candidate():
-            kept = ", kept" if event.chosen else ""
-            share = f"{event.right}/{event.of} right on the tuning images"
-            return [("Choice", f"{event.name}: {share}, loss {loss(event.loss)}{kept}")]
+            told = f"{event.name}: {event.right} of {event.of} right on the images that choose."
+            return [("Kept", told)] if event.chosen else []
+        case DriftMeasured():
+            return [("Drift", event.said)]
         case Scored():
             return [("Score", score(event)), *([("", event.said)] if event.said else [])]
         case Finished():
@@ -132,9 +136,11 @@ def epoch(event: EpochEnded) -> str:
     low, high = wilson(event.right, event.of)
     share = event.right / event.of if event.of else math.nan
     left = f"  {duration(event.remaining)} left" if event.remaining > 0 and event.epoch < event.epochs else ""
+    digits, figures = len(str(event.epochs)), len(str(event.of))
     return (
-        f"epoch {event.epoch}/{event.epochs}  train {loss(event.train_loss)}  tune {loss(event.tuning_loss)}"
-        f"  right {event.right}/{event.of}  {share:.2f} ({low:.2f}-{high:.2f})"
+        f"epoch {event.epoch:>{digits}}/{event.epochs}  train {loss(event.train_loss)}  "
+        f"tune {loss(event.tuning_loss)}  right {event.right:>{figures}}/{event.of}  "
+        f"{share:.2f} ({low:.2f}-{high:.2f})"
         f"  {duration(event.seconds)}{left}"
     )
 
@@ -142,7 +148,9 @@ def epoch(event: EpochEnded) -> str:
 def _data(event: DataFound) -> list[Entry]:
     images = sum(event.counts.values())
     low, median, high = event.short_sides
-    sides = f"short sides {low} to {high} pixels (median {median})" if low != high else f"{low} pixels"
+    sides = (
+        f"short sides {low} to {high} pixels (median {median})" if low != high else f"short side {low} pixels"
+    )
     found = f"{count(images, 'usable image')}, {classes(event.counts)}; {sides}."
     lines = [("Data", found)]
     if event.copies:
@@ -163,38 +171,15 @@ def _split(event: SplitMade) -> list[Entry]:
 
 
 def _weights(event: WeightsLoaded) -> list[Entry]:
-    licence = f", {event.licence}" if event.licence else ""
-    net = f"{event.backbone}, {_millions(event.parameters)} parameters; weights: {event.source}{licence}."
-    return [("Net", net), *(("", f"! {sentence(note)}") for note in event.notes)]
+    licence = f" Licence: {event.licence}." if event.licence else ""
+    net = f"{event.backbone}, {_millions(event.parameters)} parameters."
+    weights = f"Weights: {sentence(event.source)}{licence}"
+    return [("Net", net), ("", weights), *(("", f"! {sentence(note)}") for note in event.notes)]
 
 
 def _recipe(event: RecipeSettled) -> list[Entry]:
-    said = [
-        f"{knob(name)} {setting(event.values.get(name))}: {sentence(why)}" for name, why in event.why.items()
-    ]
+    said = [*map(sentence, brief(event.values, event.why)), "Every choice with its reason: recipe.toml."]
     return [("Recipe" if index == 0 else "", line) for index, line in enumerate(said)]
-
-
-def knob(name: str) -> str:
-    """The name of a recipe's knob in words.
-
-    >>> knob("optimiser.learning_rate")
-    'learning rate'
-    """
-    return name.rpartition(".")[2].replace("_", " ")
-
-
-def setting(value: Any) -> str:
-    """The value of a knob in words.
-
-    >>> setting(True), setting(0.0003), setting("auto"), setting(None)
-    ('on', '0.0003', 'auto', '')
-    """
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else f"{value}"
 
 
 def _millions(parameters: int) -> str:

@@ -42,8 +42,8 @@ def measured(
     and `kept` names the candidate that became the model.
     """
     after = of_backbone(weights)
-    placed = [{name: side[name].to(team.device) for name in before} for side in (before, after)]
-    compute = drift.outputs(backbone, *placed, first)
+    then, now = ({name: side[name].to(team.device) for name in before} for side in (before, after))
+    compute = drift.outputs(backbone, then, now, first)
     columns = yield from computed(compute, feed, team, precision, stage="drift")
     moved = drift.changes(before, after, len(backbone.stages))
     alike = drift.similarities([column.numpy() for column in columns], first)

@@ -255,7 +255,7 @@ def _learn(work: Fit, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     )
     learns = sum(value.numel() for value in learner.parameters.values())
     stage = "train" if scratch else "finetune"
-    frozen = f"{freeze} of {work.stages} stages frozen, computed once" if freeze else "every stage learns"
+    frozen = f"the stages after the {freeze} frozen ones" if freeze else "every stage"
     yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
     start = {name: value.detach().clone() for name, value in learner.parameters.items()}
     if not scratch:
@@ -334,7 +334,7 @@ def _feeds(work: Fit, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
         stage="features",
         epochs=0,
         learns=0,
-        said=f"{views} views of each picture up to the frozen stages' end, once",
+        said=f"{views} views of each picture through the frozen stages, once",
     )
     found: list[Tensor] = []
     for view in range(views):

@@ -244,17 +244,17 @@ def _parts(
     given = [name for name in ("test", "val") if (splits == name).any()]
     if given:
         measured = rows[splits == given[0]]
-        how = f"the {len(measured)} images of {given[0]}/ measure"
+        how = f"{given[0]}/ measures"
     else:
         out = part(learn, options.holdout, seed)
         measured, learn = learn[out], learn[~out]
-        how = f"{len(measured)} images held out by seed {seed}, copies kept on one side"
+        how = f"drawn by seed {seed}, copies kept on one side"
     if len(given) == 2:
         tune = rows[splits == "val"]
-        return learn, tune, measured, f"{how}; the {len(tune)} images of val/ choose"
+        return learn, tune, measured, f"{how}, val/ chooses"
     chosen = part(learn, options.tuning, seed + 1)
     tune, learn = learn[chosen], learn[~chosen]
-    return learn, tune, measured, f"{how}; {len(tune)} of the training images choose"
+    return learn, tune, measured, f"{how}, seed {seed} draws what chooses" if given else how
 
 
 def _enough(

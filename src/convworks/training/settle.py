@@ -121,7 +121,7 @@ def _fastest(net: Net, size: int, device: torch.device, options: ComputeOptions)
         f"{name} {'channels last' if order else 'channels first'} {1000 * seconds / TRIED:.0f} ms"
         for (name, order), seconds in sorted(times.items(), key=lambda item: item[1])
     )
-    return precision, last, f"the fastest of a picture forward and backward here: {told}"
+    return precision, last, f"the fastest here, forward and backward: {told} a picture"
 
 
 def _pass(net: nn.Module, x: torch.Tensor, precision: torch.dtype) -> Callable[[], None]:

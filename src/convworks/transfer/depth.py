@@ -59,15 +59,10 @@ def choose(probes: Sequence[Probe], strides: Sequence[int]) -> tuple[int, str]:
     edges = sum(stride <= 4 for stride in strides)
     most = len(probes) - max(1, -(-len(probes) // 4))
     freeze = min(max(near, edges), most)
-    reached = probes[near]
-    where = "only" if near >= most else "already"
-    judged = (
-        "your pictures are near to what the net knows, so most of it stays"
+    where, judged = (
+        ("only", "your pictures are near to what the net knows")
         if near >= most
-        else "what comes after was made for other pictures, so it learns"
+        else ("already", "the rest was made for other pictures")
     )
-    why = (
-        f'a linear model gets {share:.2f} at best; {where} after "{reached.name}" '
-        f"it gets within one standard error of that ({reached.share:.2f}): {judged}"
-    )
+    why = f'a linear model gets about its best, {share:.2f}, {where} after "{probes[near].name}": {judged}'
     return freeze, why

@@ -95,15 +95,14 @@ def sentence(stages: Sequence[tuple[str, float, float]], kept: str) -> str:
     if not moved:
         return "No stage moved."
     most = max(moved, key=lambda stage: stage[1])
+    shown = [stage for stage in moved if stage in (moved[0], most, moved[-1])]
+    told = [
+        f'"{name}" moved by {_share(change)} and is {alike:.2f} alike' for name, change, alike in shown[:1]
+    ]
+    told += [f'"{name}" {_share(change)}, {alike:.2f}' for name, change, alike in shown[1:]]
     stayed = f"{_through(frozen)} did not move. " if frozen else ""
-    name, change, alike = moved[0]
-    said = f'{stayed}The first that learned, "{name}", moved by {_share(change)} and says the same to {alike:.2f}'
-    if len(moved) > 1:
-        name, change, alike = moved[-1]
-        said += f'; the last, "{name}", by {_share(change)}, {alike:.2f}'
-    if most not in (moved[0], moved[-1]):
-        said += f'; most moved "{most[0]}", {_share(most[1])}'
-    return f"{said}." if kept != "probe" else f"{said}. The probe was kept, so the model has none of this."
+    said = f"{stayed}{'; '.join(told)} (1: says the same of your pictures)."
+    return said if kept != "probe" else f"{said} The probe was kept, so the model has none of this."
 
 
 def _through(names: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from convworks.events import RateLowered, RecipeSettled, WeightsLoaded
 from convworks.recipe.options import flat, knobs
+from convworks.report.choices import reasoned, setting
 from convworks.report.markup import Child, Markup, folded, join, section, table, tag
 from convworks.report.story import Story
-from convworks.report.wording import knob, rate_lowered, setting
+from convworks.report.wording import rate_lowered
 
 
 def recipe(story: Story) -> Markup:
@@ -40,7 +41,7 @@ def _choices(story: Story) -> Markup:
         reasons |= story.recipe.reasons
     if not values:
         return Markup()
-    why = [[knob(name), setting(values.get(name)), said] for name, said in reasons.items()]
+    why = reasoned(values, reasons)
     known = knobs()
     every = [
         [name, setting(value), str(known[name].metadata["said"]) if name in known else ""]
