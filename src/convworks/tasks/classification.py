@@ -27,7 +27,7 @@ class ClassificationHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, classes)
 
-    def forward(self, maps: Sequence[Float[Tensor, "n c h w"]]) -> Float[Tensor, "n k"]:
+    def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n k"]:
         """The logits from the outputs of the stages, of which the last is read."""
         return self.linear(self.dropout(maps[-1].float().mean((2, 3))))
 
