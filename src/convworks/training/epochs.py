@@ -98,7 +98,7 @@ def epochs(
     schedule: Schedule,
     feed: Feed,
     judged: Feed,
-    judge: Sequence[Int[np.ndarray, "p"]],
+    judge: Sequence[Int[np.ndarray, "_"]],
     *,
     labels: Int[np.ndarray, "t"],
     classes: Sequence[str],
@@ -230,7 +230,7 @@ def _counts(ids: Int[np.ndarray, "n"], classes: Sequence[str]) -> dict[str, int]
 def _judged(
     learner: Learner,
     judged: Feed,
-    judge: Sequence[Int[np.ndarray, "p"]],
+    judge: Sequence[Int[np.ndarray, "_"]],
     n: int,
     classes: int,
     weights: Mapping[str, Tensor] | None = None,
@@ -248,7 +248,7 @@ def _judged_again(
     best: Best,
     where: Position,
     judged: Feed,
-    judge: Sequence[Int[np.ndarray, "p"]],
+    judge: Sequence[Int[np.ndarray, "_"]],
     labels: Int[np.ndarray, "t"],
     classes: Sequence[str],
 ) -> Best:

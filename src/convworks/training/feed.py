@@ -28,7 +28,7 @@ AHEAD = 3  # parts made while one is computed
 class Feed(Protocol):
     """Gives the batches of an epoch, in the order of `parts`, each of the images at some positions."""
 
-    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, positions in the feed's own images."""
         ...
 
@@ -41,7 +41,7 @@ class KeptFeed:
     targets: Mapping[str, Tensor]
     seed: int
 
-    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`."""
         count = self.views.shape[0]
         shown = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).integers(
@@ -73,7 +73,7 @@ class LiveFeed:
     augmentation: AugmentationOptions | None = None
     view: int = 0
 
-    def batches(self, parts: Sequence[Int[np.ndarray, "n"]], epoch: int) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
 
         size = self.preprocessing.size
