@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
         raise RecipeError("--batch and --top are at least 1.")
     files = list(_files(args.pictures))
     if not files:
-        raise DataError(f"There are no pictures in {', '.join(map(str, args.pictures))}.")
+        raise DataError(
+            f"There are no pictures in {', '.join(map(str, args.pictures))}.",
+            fix="name image files, or folders that hold some",
+        )
     model = api.load(args.run, device=args.device)
     answers: list[Classification] = []
     aside: list[SetAside] = []
