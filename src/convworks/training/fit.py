@@ -178,7 +178,9 @@ def _probe(work: Fit) -> Iterator[Event]:
             depth.probe(info.name, values, labels, classes, folds)
             for info, values in zip(backbone.info, kept, strict=True)
         ]
-        freeze, why = work.team.from_leader(depth.choose(probes, [info.stride for info in backbone.info]))
+        freeze, why = work.team.from_leader(
+            depth.choose(probes, [info.stride for info in backbone.info], classes)
+        )
         work.settle({"transfer.freeze": why}, transfer__freeze=freeze)
         yield DepthProbed(
             stages=tuple((probe.name, probe.share) for probe in probes), n=probes[0].n, freeze=freeze, why=why

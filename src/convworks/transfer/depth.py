@@ -1,12 +1,13 @@
 """How much to freeze: near data, freeze more; far data, freeze less. Near is measured, not guessed.
 
-A linear model is cross-validated on what each stage of the frozen net gives. Where the last stages serve the
-user's classes best, the net already knows what it needs and little has to change; where an earlier stage does as
-well, everything after it was made for something else and learns anew (Yosinski et al. 1411.1792, section 4).
+A linear model is cross-validated on what each stage of the frozen net gives. Where it answers nearly everything, the
+net already knows what it needs and little has to change; where it does not, or where an early stage serves as well as
+a late one, more of the net was made for something else and learns anew (Yosinski et al. 1411.1792, section 4).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,24 +46,36 @@ def probe(
     return Probe(name=name, right=right, n=len(rows))
 
 
-def choose(probes: Sequence[Probe], strides: Sequence[int]) -> tuple[int, str]:
+NEAR, FAR = 0.9, 0.7  # of the way from chance to perfect
+LEARNS = {"near": 0.25, "half": 0.5}  # the share of the stages that learn
+
+
+def choose(probes: Sequence[Probe], strides: Sequence[int], classes: int) -> tuple[int, str]:
     """How many stages, from the input, stay frozen; and why, in words.
 
-    Frozen is everything up to the first stage that a linear model reads nearly as well as the last one (within
-    one standard error of the best); at least the stages of stride 4 and less, which see edges, and at most all
-    but the last quarter, so that something is left to learn.
+    Measured is how much of the way from chance to perfect a linear model on the frozen net goes. Above `NEAR` the
+    pictures are near to what the net knows, and the last quarter of the stages learns; above `FAR` the last half;
+    below, all but the stages of stride 4 and less, which see edges. What comes after the first stage that serves as
+    well as the best one, within a standard error, learns in any case.
     """
-    n = probes[0].n
-    share = max(probe.share for probe in probes)
-    error = float(np.sqrt(max(share * (1 - share), 1 / n) / n))
-    near = next(i for i, probe in enumerate(probes) if probe.share >= share - error)
+    best = max(probe.share for probe in probes)
+    error = float(np.sqrt(max(best * (1 - best), 1 / probes[0].n) / probes[0].n))
+    peak = next(place for place, probe in enumerate(probes) if probe.share >= best - error)
+    chance = 1 / classes
+    way = max(0.0, best - chance) / (1 - chance)
     edges = sum(stride <= 4 for stride in strides)
-    most = len(probes) - max(1, -(-len(probes) // 4))
-    freeze = min(max(near, edges), most)
-    where, judged = (
-        ("only", "your pictures are near to what the net knows")
-        if near >= most
-        else ("already", "the rest was made for other pictures")
-    )
-    why = f'a linear model gets about its best, {share:.2f}, {where} after "{probes[near].name}": {judged}'
-    return freeze, why
+    if way >= NEAR:
+        freeze, judged = _all_but(LEARNS["near"], probes), "your pictures are near to what the net knows"
+    elif way >= FAR:
+        freeze, judged = _all_but(LEARNS["half"], probes), "it knows much of what your pictures need, not all"
+    else:
+        freeze, judged = edges, "your pictures are far from what the net knows"
+    why = f"a linear model on the frozen net scores {best:.2f}, {way:.0%} of the way from chance to perfect: {judged}"
+    if peak + 1 < freeze:
+        freeze = max(peak + 1, edges)
+        why += f'; and what "{probes[peak].name}" gives is as good as what comes later'
+    return max(min(freeze, len(probes) - 1), 0), why
+
+
+def _all_but(share: float, probes: Sequence[Probe]) -> int:
+    return len(probes) - max(1, math.ceil(len(probes) * share))
