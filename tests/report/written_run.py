@@ -145,6 +145,17 @@ def stream(evaluation: Evaluation, root: Path) -> list[events.Event]:
         events.Candidate(name="probe", right=53, of=62, loss=0.44, chosen=False),
         events.Candidate(name="finetuned", right=55, of=62, loss=0.38, chosen=False),
         events.Candidate(name="between .7", right=56, of=62, loss=0.35, chosen=True),
+        events.DriftMeasured(
+            candidate="between .7",
+            stages=tuple(
+                (f"stage {index}", change, alike)
+                for index, (change, alike) in enumerate(
+                    ((0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.021, 0.93), (0.008, 0.81))
+                )
+            ),
+            n=48,
+            said='"stage 0" to "stage 3" did not move. "stage 4" moved by 2.1 %.',
+        ),
         score(evaluation, counts),
         events.Finished(
             run="runs/shapes", seconds=71.0, cpu_seconds=132.0, files=(("report.html", "the report"),)
@@ -166,6 +177,11 @@ def write_run(folder: Path, *, each: int = 50, seed: int = 0, paint: bool = True
     (run / "evaluation.json").write_text(evaluation.to_json(), encoding="utf-8")
     (run / "recipe.toml").write_text(write(Recipe().replace(transfer__freeze=4)), encoding="utf-8")
     (run / "model.json").write_text(json.dumps(card()), encoding="utf-8")
+    images = [
+        [path, CLASSES[truth], "learn" if row % 2 else "measure", "00"]
+        for row, (path, truth) in enumerate(zip(evaluation.paths, evaluation.truth.tolist(), strict=True))
+    ]
+    (run / "data.json").write_text(json.dumps({"root": str(root), "images": images}), encoding="utf-8")
     return run
 
 

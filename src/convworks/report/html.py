@@ -10,11 +10,13 @@ from pathlib import Path
 from convworks import __version__
 from convworks.files import write_whole
 from convworks.report.markup import Markup, join, tag
+from convworks.report.sections.augmentation import augmentation
 from convworks.report.sections.calibration import calibration
 from convworks.report.sections.cards import mistakes, samples
 from convworks.report.sections.confusion import confusion
 from convworks.report.sections.curves import curves
 from convworks.report.sections.data import data
+from convworks.report.sections.drift import drift
 from convworks.report.sections.limits import limits
 from convworks.report.sections.recipe import recipe
 from convworks.report.sections.score import score
@@ -30,7 +32,8 @@ def build(run: Path) -> str:
     It reads the run folder, and of the user's images only the ones that it shows, small.
     """
     story = read(run)
-    wall, sample = mistakes(story), samples(story)  # before the rest spends what pictures may weigh
+    # The walls first, before the rest spends what pictures may weigh.
+    wall, sample, shown = mistakes(story), samples(story), augmentation(story)
     parts = {
         "Score": score(story),
         "Mistakes": wall,
@@ -38,8 +41,10 @@ def build(run: Path) -> str:
         "Sample": sample,
         "Learning": curves(story),
         "Transfer": transfer(story),
+        "Drift": drift(story),
         "Probabilities": calibration(story),
         "Data": data(story),
+        "Augmentation": shown,
         "Recipe": recipe(story),
         "Limits": limits(story),
     }

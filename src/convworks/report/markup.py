@@ -106,9 +106,9 @@ def folded(summary: Child, *children: Child) -> Markup:
 
 
 def percent(share: float) -> str:
-    """A share in whole per cent.
+    r"""A share in whole per cent, never broken over two lines.
 
     >>> percent(0.9074)
-    '91 %'
+    '91\xa0%'
     """
-    return f"{100 * share:.0f} %" if share == share else "unknown"
+    return f"{100 * share:.0f}\xa0%" if share == share else "unknown"

@@ -6,6 +6,8 @@ import base64
 import io
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from convworks.data.decode import decode
@@ -22,9 +24,14 @@ def thumbnail(path: Path, side: int) -> bytes:
 
     Raises DecodeError for a file that is missing, is no image, or is too large to be decoded safely.
     """
-    whole = Image.fromarray(decode(path, at_least=side).image)
+    return small(decode(path, at_least=side).image, side)
+
+
+def small(image: UInt8[np.ndarray, "h w 3"], side: int) -> bytes:
+    """The middle of an image as a square WebP of `side` pixels."""
     out = io.BytesIO()
-    ImageOps.fit(whole, (side, side), Image.Resampling.BICUBIC).save(out, "WEBP", quality=QUALITY, method=4)
+    fitted = ImageOps.fit(Image.fromarray(image), (side, side), Image.Resampling.BICUBIC)
+    fitted.save(out, "WEBP", quality=QUALITY, method=4)
     return out.getvalue()
 
 
@@ -39,25 +46,30 @@ class Album:
 
     def show(self, path: str, side: int, said: str) -> Markup:
         """The picture of a path relative to the root, described by `said`; a plate where there is none."""
+        return self.place(self.open(path, side) if self.left > 0 else None, side, said)
+
+    def place(self, image: UInt8[np.ndarray, "h w 3"] | None, side: int, said: str) -> Markup:
+        """The middle of an image that was opened, or made of one; a plate where there is none."""
         if self.left <= 0:
             return _plate("not shown, to keep this file small", said)
-        if (address := self._address(path, side)) is None:
+        if image is None:
             return _plate("file not there", said)
+        data = small(image, side)
+        self.left -= len(data)
+        self.shown += 1
+        address = f"data:image/webp;base64,{base64.b64encode(data).decode()}"
         return tag("img", src=address, alt=said, width=side, height=side, decoding="async")
 
-    def _address(self, path: str, side: int) -> str | None:
+    def open(self, path: str, at_least: int) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The image of a path relative to the root, no smaller than `at_least`; None, and counted, if it is gone."""
         inside = PurePosixPath(path)
-        if inside.is_absolute() or ".." in inside.parts:
-            self.missing.add(path)
-            return None
         try:
-            data = thumbnail(self.root / inside, side)
+            if inside.is_absolute() or ".." in inside.parts:
+                raise ValueError(path)
+            return decode(self.root / inside, at_least=at_least).image
         except (DecodeError, ValueError):
             self.missing.add(path)
             return None
-        self.left -= len(data)
-        self.shown += 1
-        return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
 def _plate(reason: str, said: str) -> Markup:

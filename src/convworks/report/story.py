@@ -33,7 +33,10 @@ GRAVITY = {"error": 0, "warning": 1, "note": 2}
 
 @dataclass(frozen=True)
 class Story:
-    """A run on disk; `recipe` and `evaluation` are None, and `model` is empty, where it got no further."""
+    """A run on disk; `recipe` and `evaluation` are None, and `model` is empty, where it got no further.
+
+    `images` holds (path, class, part) of each image that took part, in the run's own order.
+    """
 
     run: Path
     events: tuple[Event, ...]
@@ -41,6 +44,7 @@ class Story:
     model: Mapping[str, Any]
     evaluation: Evaluation | None
     album: Album
+    images: tuple[tuple[str, str, str], ...] = ()
 
     def last(self, kind: type[Kind]) -> Kind | None:
         """The latest event of a kind; a resumed run says some of them twice."""
@@ -129,7 +133,18 @@ def read(run: Path) -> Story:
         model=_card(run / "model.json"),
         evaluation=evaluation,
         album=Album(root),
+        images=_images(run / "data.json"),
     )
+
+
+def _images(path: Path) -> tuple[tuple[str, str, str], ...]:
+    if not path.is_file():
+        return ()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return tuple((str(image[0]), str(image[1]), str(image[2])) for image in values["images"])
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise RunError(f"{path} is damaged: {type(error).__name__} {error}.") from error
 
 
 def _card(path: Path) -> Mapping[str, Any]:

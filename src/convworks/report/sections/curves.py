@@ -23,8 +23,9 @@ def curves(story: Story) -> Markup:
         return Markup()
     parts = [_stage(stage, epochs, len(story.classes)) for stage, epochs in story.epochs.items()]
     how = (
-        "Both lines are the mean loss of an image; lower is better. That training ends below tuning is usual: "
-        "what tells overfitting is tuning that rises while training still falls."
+        "Both lines are the mean loss of an image; lower is better. Which lies lower tells little (training images are "
+        "augmented, their labels smoothed, and they are learned by heart): what tells overfitting is tuning that "
+        "rises while training still falls."
     )
     return section("learning", "How it learned", tag("p", how), *parts)
 

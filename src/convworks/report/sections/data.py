@@ -8,6 +8,7 @@ from convworks.report.markup import Child, Markup, folded, join, section, table,
 from convworks.report.story import Story
 from convworks.report.wording import count, sentence
 
+LETTER, GAP = 7.0, 10.0  # pixels that a letter of a label takes, and between labels
 SHOWN = 20  # files set aside, or classes, listed before the rest is folded away
 
 
@@ -18,9 +19,10 @@ def data(story: Story) -> Markup:
         return Markup()
     low, median, high = found.short_sides
     images = sum(found.counts.values())
+    sides = f"{low} to {high} pixels, {median} in the middle" if low != high else f"{low} pixels"
     facts = (
         f"{count(images, 'usable image')} in {count(len(found.counts), 'class', 'classes')}, read from "
-        f"{found.root} ({found.source}). The shorter sides measure {low} to {high} pixels, {median} in the middle."
+        f"{found.root} ({found.source}). The shorter sides measure {sides}."
     )
     copied = count(found.copies, "image has", "images have")
     copies = f" {copied} a copy in the set; copies stay on one side of the split."
@@ -71,16 +73,16 @@ def _split(story: Story) -> Markup:
 
     def draw(width: int) -> tuple[int, list[Child]]:
         drawn: list[Child] = []
-        at, end = 0.0, 0.0
-        for name, kind, size, _ in parts:
+        labels = {f"{size:,} {name}": size for name, _, size, _ in parts if size}
+        starts: list[float] = []
+        at = 0.0
+        for _, kind, size, _ in parts:
             share = width * size / total
-            label = f"{size:,} {name}"
             drawn.append(box(at + 1, 22, share - 2, 18, kind, 3))
-            if size:
-                place = max(min(at + 1, width - 7 * len(label)), end)
-                drawn.append(text(place, 14, label, "label"))
-                end = place + 7 * len(label) + 10
+            starts += [at + 1] if size else []
             at += share
+        places = _beside(starts, [LETTER * len(label) for label in labels], width)
+        drawn += [text(place, 14, label, "label") for place, label in zip(places, labels, strict=True)]
         return 44, drawn
 
     return join(
@@ -88,3 +90,17 @@ def _split(story: Story) -> Markup:
         figure(f"Split: {said}.", draw, sentence(split.how)),
         table(["", "Images", "What they are for"], rows, numbers=(1,)),
     )
+
+
+def _beside(starts: list[float], lengths: list[float], width: float) -> list[float]:
+    """Where labels begin that are as near to their starts as they can be, inside the width and not on each other."""
+    places = list(starts)
+    limit = width
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], limit - lengths[index])
+        limit = places[index] - GAP
+    end = 0.0
+    for index, place in enumerate(places):
+        places[index] = max(place, end)
+        end = places[index] + lengths[index] + GAP
+    return places
