@@ -108,6 +108,8 @@ def packs() -> Path:
 
 
 TINY = """
+import os
+
 from torch import nn
 
 from convworks.backbones.contract import Backbone, Card, Expects, Stage
@@ -127,18 +129,39 @@ def tiny() -> Backbone:
     ]
     card = Card(name="tiny", source="drawn from the seed", licence="none needed")
     return Backbone("tiny", stages, info, Expects(size=32), card)
+
+
+class Faulty(nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if os.environ.get("RANK") == "1" and self.calls > 40:
+            raise RuntimeError("a fault of this process alone")
+        return x
+
+
+def faulty() -> Backbone:
+    made = tiny()
+    made.stages[3].append(Faulty())
+    return made
 """
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that, on Python's path, adds the backbone "tiny" as another package would; here it is on it."""
+    """A folder that, on Python's path, adds the backbone "tiny" as another package would; here it is on it.
+
+    "faulty" is the same, but fails after a while in process 1 of a team.
+    """
     folder = tmp_path_factory.mktemp("plugin")
     (folder / "tiny_net.py").write_text(TINY)
     described = folder / "tiny_net-1.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-net\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text("[convworks.backbones]\ntiny = tiny_net:tiny\n")
+    (described / "entry_points.txt").write_text(
+        "[convworks.backbones]\ntiny = tiny_net:tiny\nfaulty = tiny_net:faulty\n"
+    )
     sys.path.append(str(folder))
     return folder
 

@@ -20,13 +20,25 @@ def said(error: Exception, *, debug: bool = False) -> int:
     if debug:
         traceback.print_exception(error)
     told = error if isinstance(error, ConvworksError) else in_words(error)
+    rank = os.environ.get("RANK", "0")
     if told is not None:
-        print(f"Error: {shortened(str(told))}", file=sys.stderr)
+        if (
+            rank == "0" or told.exit_code != ConvworksError.exit_code
+        ):  # a mistake in what was asked is in all processes
+            print(f"Error{_among(rank)}: {shortened(str(told))}", file=sys.stderr)
         return told.exit_code
     name = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     where = "" if debug else f"\n{kept(error)} `--debug` shows it here."
-    print(f"Error: Convworks failed, and this is not your mistake: {name[:300]}{where}", file=sys.stderr)
+    which = _among(rank)
+    print(
+        f"Error{which}: Convworks failed, and this is not your mistake: {name[:300]}{where}", file=sys.stderr
+    )
     return 3
+
+
+def _among(rank: str) -> str:
+    """Which of several processes this is, "" for the first, which speaks for all."""
+    return "" if rank == "0" else f" in process {rank} of {os.environ.get('WORLD_SIZE', '?')}"
 
 
 def shortened(text: str) -> str:
