@@ -18,7 +18,7 @@ from convworks.events import Candidate, EpochEnded, Event, RateLowered, Scored
 from convworks.model import Model
 from convworks.recipe.options import AugmentationOptions
 from convworks.tasks.contract import Loss
-from convworks.training import candidates
+from convworks.training import candidates, outcome, plan
 from convworks.training import fit as fitting
 from convworks.training.features import computed, upto
 from convworks.training.feed import KeptFeed, LiveFeed
@@ -48,8 +48,8 @@ def data(tiny: Path, patterns: Callable[..., Path], tmp_path_factory: pytest.Tem
 def made(data: Path, **given: Any) -> tuple[Model, Any, Any]:
     """A model before training, its images, and its recipe."""
     chosen = {**GIVEN, **{name.replace("__", "."): value for name, value in given.items()}}
-    recipe, prepared, backbone = api._planned(api._dataset(data), chosen, Team(), lambda done, total: None)
-    return api._model(recipe, prepared, backbone, "m", torch.device("cpu")), prepared, recipe
+    recipe, prepared, backbone = plan.planned(api._dataset(data), chosen, Team(), lambda done, total: None)
+    return plan.new_model(recipe, prepared, backbone, "m", torch.device("cpu")), prepared, recipe
 
 
 def fitted(model: Model, prepared: Any, recipe: Any) -> tuple[list[Event], Any]:
@@ -64,7 +64,7 @@ def fitted(model: Model, prepared: Any, recipe: Any) -> tuple[list[Event], Any]:
 
 
 def accuracy(model: Model, prepared: Any, recipe: Any) -> float:
-    return api._measured(model, prepared, recipe, Team()).accuracy
+    return outcome.measured(model, prepared, recipe, Team()).accuracy
 
 
 def stage_states(model: Model) -> list[dict[str, Tensor]]:

@@ -86,7 +86,7 @@ def test_what_a_killed_process_left_is_swept_at_the_start(tmp_path: Path) -> Non
 def test_events_are_lines_that_can_be_read_and_progress_is_not_kept(tmp_path: Path) -> None:
     said = [EVENT, Progress(stage="x", done=1, total=2), EVENT]
     with closing(runs.start(tmp_path)) as place:
-        assert list(place.say(said)) == said
+        assert list(place.say(event for event in said)) == said
     lines = [decode(line) for line in (tmp_path / runs.LOG).read_text().splitlines()]
     assert [line.event for line in lines if line] == [EVENT, EVENT]
 
@@ -94,7 +94,7 @@ def test_events_are_lines_that_can_be_read_and_progress_is_not_kept(tmp_path: Pa
 def test_a_line_cut_short_by_a_kill_does_not_spoil_the_next(tmp_path: Path) -> None:
     (tmp_path / runs.LOG).write_text('{"event": "Epo')
     with closing(runs.start(tmp_path)) as place:
-        list(place.say([EVENT]))
+        list(place.say(event for event in [EVENT]))
     lines = [decode(line) for line in (tmp_path / runs.LOG).read_text().splitlines()]
     assert [line and line.event for line in lines] == [None, EVENT]
 
@@ -102,7 +102,7 @@ def test_a_line_cut_short_by_a_kill_does_not_spoil_the_next(tmp_path: Path) -> N
 def test_a_log_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / runs.LOG).mkdir()
     with closing(runs.start(tmp_path)) as place, pytest.raises(StorageError, match=r"events.jsonl"):
-        list(place.say([EVENT]))
+        list(place.say(event for event in [EVENT]))
 
 
 def test_what_it_learned_from_is_kept_and_damage_is_said(tmp_path: Path) -> None:

@@ -14,17 +14,19 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from convworks.errors import RunError
+from convworks.errors import ConvworksError, RunError
 from convworks.events import Event, Progress, encode
 from convworks.files import refusal, sweep, write_whole
 from convworks.recipe import options
 from convworks.recipe.options import Recipe
+from convworks.training.team import Team
 
+T = TypeVar("T")
 LOCK, LOG, RECIPE, DATA = "run.lock", "events.jsonl", "recipe.toml", "data.json"
 
 
@@ -40,8 +42,11 @@ class Run:
         """Where checkpoints lie."""
         return self.folder / "checkpoints"
 
-    def say(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yields the events and appends each, but for Progress, to `events.jsonl`, flushed line by line."""
+    def say(self, events: Generator[Event, None, T]) -> Generator[Event, None, T]:
+        """Yields the events and appends each, but for Progress, to `events.jsonl`, flushed line by line.
+
+        Returns what they return.
+        """
         path = self.folder / LOG
         try:
             log = path.open("a", encoding="utf-8")
@@ -50,7 +55,11 @@ class Run:
         with log:
             if path.stat().st_size and not _ends_whole(path):
                 log.write("\n")
-            for event in events:
+            while True:
+                try:
+                    event = next(events)
+                except StopIteration as end:
+                    return end.value
                 if not isinstance(event, Progress):
                     try:
                         log.write(encode(event, time.time()) + "\n")
@@ -160,3 +169,19 @@ def _ends_whole(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def opened(folder: Path, team: Team, *, new: bool) -> Run | None:
+    """The run folder, for the leader; the others wait for its word."""
+    held: Run | None = None
+    error: ConvworksError | None = None
+    if team.leads:
+        try:
+            held = start(folder) if new else resume(folder)
+        except ConvworksError as refusal:
+            error = refusal
+    told = team.from_leader(None if error is None else (type(error), error.found, error.fix))
+    if told is not None:
+        kind, found, fix = told
+        raise kind(found, fix=fix)
+    return held

@@ -6,8 +6,9 @@ decides something is reduced over the team first, so that all decide alike.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -128,3 +129,13 @@ class Team:
                 f"Rank {self.rank} lost another process: {str(error).splitlines()[0][:160]}",
                 fix="the first error above, or in that process's log, is the cause; `--resume` goes on",
             ) from error
+
+
+@contextlib.contextmanager
+def joined(device: torch.device) -> Generator[Team]:
+    """The team of this process, left in the end."""
+    team = Team.join(device)
+    try:
+        yield team
+    finally:
+        Team.leave()

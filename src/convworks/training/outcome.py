@@ -1,0 +1,82 @@
+"""What a finished run measured, on images that chose nothing of it, and what is written beside the model."""
+
+from __future__ import annotations
+
+import platform
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from convworks import model
+from convworks.evaluation import calibration
+from convworks.evaluation.result import Evaluation
+from convworks.events import Scored
+from convworks.model import Model
+from convworks.recipe import options as knobs
+from convworks.recipe.options import Recipe
+from convworks.training import settle
+from convworks.training.feed import LiveFeed
+from convworks.training.prepare import Prepared
+from convworks.training.team import Team
+
+
+def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Evaluation:
+    """The measured images through the finished model, shared over the team, exact."""
+    began = time.monotonic()
+    rows = prepared.measure
+    feed = LiveFeed(
+        store=prepared.store,
+        rows=rows.tolist(),
+        preprocessing=made.preprocessing,
+        targets={"label": torch.from_numpy(prepared.labels[rows])},
+        seed=recipe.seed,
+        workers=settle.machine(recipe.compute)[2],
+    )
+    parts = [np.arange(start, min(start + 16, len(rows))) for start in range(0, len(rows), 16)]
+    mine = [parts[place] for place in team.share(len(parts))]
+    found = [made.logits(batch.images) for batch in feed.batches(mine, 0)]
+    own = torch.cat(found) if found else torch.zeros(0, len(made.classes))
+    logits = team.rows(own, [int(row) for part in mine for row in part], len(rows)).numpy()
+    return Evaluation(
+        root=str(prepared.dataset.root),
+        classes=made.classes,
+        paths=prepared.paths(rows),
+        truth=prepared.labels[rows],
+        probabilities=calibration.probabilities(logits).astype(np.float32),
+        chosen_on="nothing",
+        seconds=time.monotonic() - began,
+    )
+
+
+def facts(made: Model, recipe: Recipe, prepared: Prepared, scored: Scored, command: str) -> dict[str, Any]:
+    return {
+        "versions": model.described_versions(),
+        "created": time.strftime("%Y-%m-%d %H:%M"),
+        "command": command,
+        "environment": {
+            "device": recipe.compute.device,
+            "cpu": platform.processor() or platform.machine(),
+            "threads": recipe.compute.threads,
+            "precision": recipe.compute.precision,
+        },
+        "recipe": knobs.document(recipe),
+        "counts": prepared.counts(prepared.learn),
+        "network": [
+            {
+                "layer": stage.name,
+                "output": f"{stage.channels} channels, stride {stage.stride}",
+                "parameters": sum(value.numel() for value in module.parameters()),
+            }
+            for stage, module in zip(made.net.backbone.info, made.net.backbone.stages, strict=True)
+        ]
+        + [
+            {
+                "layer": "head",
+                "output": f"{len(made.classes)} classes",
+                "parameters": sum(value.numel() for value in made.net.head.parameters()),
+            }
+        ],
+        "score": {"right": scored.right, "of": scored.of, "low": scored.low, "high": scored.high},
+    }

@@ -1,0 +1,109 @@
+"""The plan of a run: the data measured, the recipe proposed, and a model with a new last layer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import torch
+
+from convworks import backbones
+from convworks.augmentation.preprocess import Preprocessing
+from convworks.backbones.contract import Backbone
+from convworks.backbones.expectations import notice
+from convworks.data.record import DataSet
+from convworks.events import Event, Progress
+from convworks.model import Model
+from convworks.recipe import options as knobs
+from convworks.recipe.options import Recipe
+from convworks.recipe.propose import BackboneFacts, input_size, propose
+from convworks.training import prepare, settle
+from convworks.training.prepare import Prepared
+from convworks.training.team import Team
+
+ROOM = 1.25
+"""Pictures are kept this much larger than the net's input, so that a random crop is not enlarged too far."""
+
+
+def progressing(
+    dataset: DataSet, given: dict[str, Any], team: Team
+) -> Generator[Event, None, tuple[Recipe, Prepared, Backbone]]:
+    """The plan of a run, made in another thread while this one says how many pictures have been looked at."""
+    said: SimpleQueue[Progress | None] = SimpleQueue()
+    left = threading.Event()
+    began = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        if left.is_set():
+            raise KeyboardInterrupt
+        pace = (time.monotonic() - began) / done
+        said.put(Progress(stage="audit", done=done, total=total, remaining=pace * (total - done)))
+
+    yield Progress(stage="audit", done=0, total=len(dataset.records))
+    with ThreadPoolExecutor(1, thread_name_prefix="plan") as pool:
+        plan = pool.submit(planned, dataset, given, team, progress)
+        plan.add_done_callback(lambda _: said.put(None))
+        try:
+            while (event := said.get()) is not None:
+                yield event
+        finally:
+            left.set()
+        return plan.result()
+
+
+def planned(
+    dataset: DataSet, given: dict[str, Any], team: Team, progress: Callable[[int, int], None]
+) -> tuple[Recipe, Prepared, Backbone]:
+    """The recipe for a data set under what was `given` (by full name), the data prepared, and the backbone."""
+    base = knobs.with_values(Recipe(), given)
+    if base.data.input_size == "auto":
+        given = {name: value for name, value in given.items() if name != "data.input_size"}
+    torch.manual_seed(base.seed)
+    backbone = backbones.create(base.model.backbone, base.model.weights)
+    facts = BackboneFacts(
+        name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
+    )
+    size = base.data.input_size
+    if size == "auto":
+        size, _ = input_size(prepare.median_short_side(dataset), facts)
+    _, _, workers = settle.machine(base.compute)
+    prepared = prepare.prepare(
+        dataset, base.data, side=round(ROOM * size), seed=base.seed, workers=workers, progress=progress
+    )
+    recipe = propose(prepared.fingerprint, facts, given)
+    if base.data.input_size == "auto":
+        recipe = replace(recipe, data=replace(recipe.data, input_size=size))
+    return recipe, prepared, backbone
+
+
+def new_model(
+    recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str, device: torch.device
+) -> Model:
+    size = recipe.data.input_size
+    assert isinstance(size, int)
+    expects = backbone.expects
+    preprocessing = Preprocessing(
+        size=size,
+        side=round(ROOM * size),
+        resize=recipe.data.resize,
+        mean=expects.mean,
+        deviation=expects.deviation,
+        interpolation=expects.interpolation,
+    )
+    torch.manual_seed(recipe.seed)
+    made = Model.create(backbone, prepared.classes, preprocessing, dropout=recipe.model.dropout, name=name)
+    return made.to(device)
+
+
+def noticed(made: Model, prepared: Prepared) -> list[str]:
+    """Whether what the net will be fed is what its weights expect."""
+
+    rows = prepared.learn[:: max(1, len(prepared.learn) // 16)][:16]
+    frames = [made.preprocessing(prepared.store.get(row)) for row in rows.tolist()]
+    return notice(torch.from_numpy(np.stack(frames)), made.net.backbone.expects)
