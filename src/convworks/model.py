@@ -118,10 +118,11 @@ class Model:
     def predict(self, source: Picture | Sequence[Picture], *, batch: int = 32) -> Any:
         """What the model says of a picture, or of each of several.
 
-        `source` is a file, a PIL image, or an HWC uint8 RGB array, which gives one prediction; or a folder (read
-        with its subfolders) or a list of those, which gives a list. Of a folder, files that cannot be read are
-        left out and named in a warning. A JPEG file much larger than the net's input is decoded at a part of its
-        size, so that its numbers differ a little from those of the same picture given as an array. Raises DecodeError or DataError for anything else that is not a picture.
+        `source` is a file, a PIL image, or an HWC uint8 RGB array, which gives one prediction; or a folder
+        (read with its subfolders) or a list of those, which gives a list. Of a folder, files that cannot be
+        read are left out and named in a warning. A JPEG file much larger than the net's input is decoded at a
+        part of its size, so that its numbers differ a little from those of the same picture given as an
+        array. Raises DecodeError or DataError for anything else that is not a picture.
         """
         if isinstance(source, (str, Path)) and Path(source).is_dir():
             found = list(self.predictions(pictures_in(Path(source)), batch=batch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from convworks import api
 from convworks.errors import DivergedError
-from convworks.events import Candidate, EpochEnded, Event, RateLowered, Scored
+from convworks.events import Candidate, EpochEnded, Event, Interrupted, Progress, RateLowered, Scored
 from convworks.model import Model
 from convworks.recipe.options import AugmentationOptions
 from convworks.tasks.contract import Loss
@@ -299,3 +300,18 @@ def test_what_chooses_does_not_measure(data: Path, tmp_path: Path) -> None:
     assert not parts[0] & parts[1]
     assert not (parts[0] | parts[1]) & parts[2]
     assert scored.of == len(parts[2])
+
+
+def test_a_signal_while_features_are_computed_is_heard_at_once(data: Path) -> None:
+    model, prepared, recipe = made(data, transfer__mode="finetune", transfer__freeze=2)
+    before = stage_states(model)
+    said: list[Event] = []
+    for event in fitting.fit(model, prepared, recipe):
+        said.append(event)
+        if isinstance(event, Progress):
+            signal.raise_signal(signal.SIGTERM)
+    assert sum(isinstance(event, Progress) for event in said) == 1
+    assert isinstance(said[-1], Interrupted)
+    assert said[-1].signal == "SIGTERM"
+    assert all(equal(one, other) for one, other in zip(before, stage_states(model), strict=True))
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -13,6 +13,7 @@ from torch import Tensor
 from convworks.backbones.contract import Backbone
 from convworks.events import Progress
 from convworks.training.feed import LiveFeed
+from convworks.training.signals import Stop, Stopping
 from convworks.training.team import Team
 
 PART = 16  # pictures computed at once: activations of so few stay in the cache of a processor
@@ -53,10 +54,12 @@ def computed(
     stage: str,
     done: int = 0,
     total: int = 0,
+    stop: Stop | None = None,
 ) -> Generator[Progress, None, list[Tensor]]:
     """What `compute` gives for every picture of `feed`, one tensor (n, ...) for each of its outputs, on the CPU.
 
-    The pictures are shared over the team; every process gets all rows. `done` of `total` were computed before.
+    The pictures are shared over the team, which goes through them in step; every process gets all rows. `done` of
+    `total` were computed before. Raises Stopping where `stop` is asked for in any process.
     """
     n = len(feed.rows)
     everything = [np.arange(start, min(start + PART, n)) for start in range(0, n, PART)]
@@ -64,7 +67,13 @@ def computed(
     kept: list[list[Tensor]] = []
     began, whole = time.monotonic(), total or n
     with torch.inference_mode():
-        for number, batch in enumerate(feed.batches(mine, 0)):
+        stream = feed.batches(mine, 0)
+        for number in range(-(-len(everything) // team.size)):
+            if team.any(stop is not None and stop.asked):
+                raise Stopping
+            batch = next(stream, None)
+            if batch is None:
+                continue
             with torch.autocast(team.device.type, precision, enabled=precision != torch.float32):
                 found = compute(batch.images.to(team.device))
             kept.append([value.cpu() for value in found])

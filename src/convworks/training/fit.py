@@ -38,7 +38,7 @@ from convworks.training.feed import Feed, KeptFeed, LiveFeed
 from convworks.training.learner import Learner, has_live_statistics
 from convworks.training.prepare import Prepared, free_memory
 from convworks.training.run import Run
-from convworks.training.signals import Stop, stopping
+from convworks.training.signals import Stop, Stopping, stopping
 from convworks.training.team import Team
 from convworks.transfer import depth, linear
 from convworks.transfer.drift import PICTURES
@@ -118,7 +118,10 @@ def fit(
         placed = torch.channels_last if model.channels_last else torch.contiguous_format
         model.net.to(memory_format=placed)  # pyright: ignore[reportCallIssue]
         work.settle({})
-        yield from _trained(work)
+        try:
+            yield from _trained(work)
+        except Stopping:
+            yield interrupted(stop, run)
     return work.recipe
 
 
@@ -164,7 +167,12 @@ def _probe(work: Fit) -> Iterator[Event]:
         stage="features", epochs=0, learns=0, said=f"{len(rows):,} pictures through the frozen net, once"
     )
     columns = yield from computed(
-        pooled(backbone), work.live(rows, augmented=False), work.team, work.precision, stage="features"
+        pooled(backbone),
+        work.live(rows, augmented=False),
+        work.team,
+        work.precision,
+        stage="features",
+        stop=work.stop,
     )
     kept = [column.double().numpy() for column in columns]
     labels, classes = data.labels[rows], len(data.classes)
@@ -217,6 +225,7 @@ def _other_views(
             stage="features",
             done=(view - 1) * len(rows),
             total=(views - 1) * len(rows),
+            stop=work.stop,
         )
         found.append(columns[-1].double().numpy())
     return found
@@ -349,6 +358,7 @@ def _feeds(work: Fit, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
             stage="features",
             done=view * len(data.learn),
             total=total,
+            stop=work.stop,
         )
         found.append(column)
     targets = {"label": torch.from_numpy(data.labels[data.learn])}

@@ -13,6 +13,10 @@ from types import FrameType
 WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopping(Exception):
+    """Someone asked to stop where nothing has to be saved."""
+
+
 @dataclass(eq=False)
 class Stop:
     """Whether someone asked to stop, and by which signal (0: nobody did)."""
