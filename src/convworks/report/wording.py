@@ -135,7 +135,7 @@ def epoch(event: EpochEnded) -> str:
     """One line an epoch: losses, right answers with their interval, time taken and time left."""
     low, high = wilson(event.right, event.of)
     share = event.right / event.of if event.of else math.nan
-    left = f"  {duration(event.remaining)} left" if event.remaining > 0 and event.epoch < event.epochs else ""
+    left = f"  {roughly(event.remaining)} left" if event.remaining > 0 and event.epoch < event.epochs else ""
     digits, figures = len(str(event.epochs)), len(str(event.of))
     return (
         f"epoch {event.epoch:>{digits}}/{event.epochs}  train {loss(event.train_loss)}  "
@@ -264,6 +264,17 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def roughly(seconds: float) -> str:
+    """A guess of a time, no more exact than it is known: seconds under two minutes, else whole minutes.
+
+    >>> roughly(25.2), roughly(100), roughly(205), roughly(4000)
+    ('25 s', '100 s', '3 min', '1 h 6 min')
+    """
+    if not 120 <= seconds < 3600:
+        return f"{seconds:.0f} s" if 60 <= seconds < 120 else duration(seconds)
+    return f"{round(seconds / 60)} min"
 
 
 def harmless(text: str) -> str:
