@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convworks import model
-from convworks.data.record import DataSet
+from convworks.data.record import DataSet, SetAside
 from convworks.errors import DataError, RecipeError
 from convworks.evaluation.result import Evaluation
 from convworks.events import Event, Finished
@@ -100,8 +101,8 @@ def evaluate(
 ) -> Evaluation:
     """How a model does on labelled images; classes are matched by name.
 
-    `part` is "all", or "train", "val" or "test" of data that is so divided. Raises DataError for a class that
-    the model does not know.
+    `part` is "all", or "train", "val" or "test" of data that is so divided. Files that cannot be read are left out
+    and named in a warning. Raises DataError for a class that the model does not know.
     """
     judge = of if isinstance(of, Model) else load(of, device=device)
     dataset = _dataset(data)
@@ -118,10 +119,19 @@ def evaluate(
     ids = {name: place for place, name in enumerate(judge.classes)}
     began = time.monotonic()
     answers = list(judge.predictions([dataset.root / record.path for record in records]))
-    kept = [(r, a) for r, a in zip(records, answers, strict=True) if hasattr(a, "probabilities")]
+    kept = [(r, a) for r, a in zip(records, answers, strict=True) if not isinstance(a, SetAside)]
+    aside = [answer for answer in answers if isinstance(answer, SetAside)]
+    if not kept:
+        raise DataError(
+            f"None of the {len(records)} pictures of {dataset.root} can be read: {aside[0].reason}",
+            fix="look at the files",
+        )
+    if aside:
+        names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
+        warnings.warn(f"{len(aside)} of {len(records)} pictures set aside: {names}", stacklevel=2)
     rows = np.zeros((len(kept), len(judge.classes)), np.float32)
     for row, (_, answer) in enumerate(kept):
-        for name, probability in zip(answer.names, answer.probabilities, strict=True):  # type: ignore[union-attr]
+        for name, probability in zip(answer.names, answer.probabilities, strict=True):
             rows[row, ids[name]] = probability
     return Evaluation(
         root=str(dataset.root),

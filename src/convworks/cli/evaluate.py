@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import warnings
 from pathlib import Path
 
 HELP = """\
@@ -35,7 +37,11 @@ def run(args: argparse.Namespace) -> int:
     from convworks.report import wording
 
     model = api.load(args.run, device=args.device)
-    found = api.evaluate(model, args.data, part=args.part)
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        found = api.evaluate(model, args.data, part=args.part)
+    for remark in remarks:
+        print(remark.message, file=sys.stderr)
     learned = model.facts.get("counts") or counts_of(found)[1]
     scored = score(found, learned)
     answers, truth = counts_of(found)
