@@ -1,6 +1,6 @@
 """Makes the pictures of the README from a finished run on synthetic data.
 
-    convworks sample-data creatures --classes 8 --count 280 --size 160x120 --seed 3
+    convworks sample-data creatures --classes 8 --count 280 --size 56x42 --seed 3
     convworks train creatures --run run
     python docs/pictures/make.py run
 
@@ -35,10 +35,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--force-device-scale-factor=1.5",
+    "--force-device-scale-factor=1",
 )
 LETTER, LINE, EDGE = 7.8, 18, 18  # pixels
-SHOWN = (960, 1180)  # pixels of the report
+SHOWN = (1180, 1560)  # pixels of the report
 
 
 def told(run: Path) -> str:

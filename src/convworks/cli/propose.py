@@ -16,6 +16,7 @@ EXAMPLES = ("convworks propose pets/", "convworks propose pets/ --to pets.toml")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the data, where to write, and the knobs that are decided already."""
+    parser.usage = "convworks propose DATA [--to FILE] [--OPTION VALUE ...]"
     parser.add_argument("data", metavar="DATA", type=Path, help="a folder of images, or a CSV of path,label")
     parser.add_argument("--to", metavar="FILE", type=Path, help="write the recipe there")
     add_knobs(parser)

@@ -13,8 +13,20 @@ chosen from the data, with its reason; the run folder keeps the recipe that repe
 EXAMPLES = ("convworks train pets/", "convworks train --resume runs/pets")
 
 
+FROM_DATA = {
+    "data.input_size",
+    "transfer.mode",
+    "transfer.freeze",
+    "optimiser.epochs",
+    "optimiser.batch",
+    "optimiser.learning_rate",
+}
+"""Knobs whose default is a start only: the data, or the net, decides."""
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the data, the run folder, and every knob of the recipe by its short name."""
+    parser.usage = "convworks train DATA [--run RUN] [--recipe FILE] [--OPTION VALUE ...]\n       convworks train --resume RUN"
     parser.add_argument(
         "data", metavar="DATA", type=Path, nargs="?", help="a folder of images, or a CSV of path,label"
     )
@@ -45,12 +57,13 @@ def add_knobs(parser: argparse.ArgumentParser) -> None:
             group, section = parser.add_argument_group(head), head
         option = "--" + (short if shorts.count(short) == 1 else full).replace("_", "-")
         said = str(item.metadata["said"]).replace("%", "%%")
-        unit = f", {item.metadata['unit']}" if item.metadata["unit"] else ""
+        unit = f", in {item.metadata['unit']}" if item.metadata["unit"] else ""
+        default = "the data decides" if full in FROM_DATA else f"default: {_word(item.default)}"
         group.add_argument(
             option,
             dest=f"knob:{full}",
             metavar="VALUE",
-            help=f"{said}{unit} (default: {_word(item.default)})",
+            help=f"{said}{unit} ({default})",
         )
 
 

@@ -76,7 +76,7 @@ class OptimiserOptions:
 
     name: Literal["adamw", "sgd"] = knob("adamw", "adamw or sgd with Nesterov momentum")
     epochs: int = knob(12, "passes over the training images", low=1, high=10_000)
-    batch: int = knob(32, "images a step, over all processes", low=1, high=65_536, unit="images")
+    batch: int = knob(32, "images a step, over all processes", low=1, high=65_536)
     learning_rate: float = knob(3e-4, "peak rate of the last layers", low=1e-8, high=100.0)
     momentum: float = knob(0.9, "of sgd; beta 1 of adamw", low=0.0, high=0.999)
     weight_decay: float = knob(0.05, "decoupled; never on norms and biases", low=0.0, high=10.0)

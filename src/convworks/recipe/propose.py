@@ -40,7 +40,7 @@ def input_size(median_short_side: float, facts: BackboneFacts) -> tuple[int, str
             f"the net learned at {facts.size}, a frozen one judges better a size up, and the pictures have "
             f"{median_short_side:.0f}"
         )
-    return facts.size, (f"the size that the net learned at; the pictures have {median_short_side:.0f}")
+    return facts.size, f"the size that the net learned at; the pictures have {median_short_side:.0f}"
 
 
 def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, Any] | None = None) -> Recipe:

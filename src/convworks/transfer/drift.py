@@ -25,9 +25,10 @@ def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     0.1
     """
     moved = sum(
-        float((new.double() - old.double()).square().sum()) for old, new in zip(before, after, strict=True)
+        float((new.detach().double() - old.detach().double()).square().sum())
+        for old, new in zip(before, after, strict=True)
     )
-    length = sum(float(old.double().square().sum()) for old in before)
+    length = sum(float(old.detach().double().square().sum()) for old in before)
     if moved == 0:
         return 0.0
     return float(np.sqrt(moved / length)) if length else float("inf")
