@@ -26,7 +26,10 @@ FROM_DATA = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the data, the run folder, and every knob of the recipe by its short name."""
-    parser.usage = "convworks train DATA [--run RUN] [--recipe FILE] [--OPTION VALUE ...]\n       convworks train --resume RUN"
+    parser.usage = (
+        "convworks train DATA [--run RUN] [--recipe FILE] [--OPTION VALUE ...]\n"
+        "       convworks train --resume RUN [--accept-change]"
+    )
     parser.add_argument(
         "data", metavar="DATA", type=Path, nargs="?", help="a folder of images, or a CSV of path,label"
     )

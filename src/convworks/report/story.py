@@ -35,7 +35,8 @@ GRAVITY = {"error": 0, "warning": 1, "note": 2}
 class Story:
     """A run on disk; `recipe` and `evaluation` are None, and `model` is empty, where it got no further.
 
-    `images` holds (path, class, part) of each image that took part, in the run's own order.
+    `images` holds (path, class, part) of each image that took part, in the run's own order; `seconds` lie between
+    its first and its last word.
     """
 
     run: Path
@@ -45,6 +46,7 @@ class Story:
     evaluation: Evaluation | None
     album: Album
     images: tuple[tuple[str, str, str], ...] = ()
+    seconds: float = 0.0
 
     def last(self, kind: type[Kind]) -> Kind | None:
         """The latest event of a kind; a resumed run says some of them twice."""
@@ -121,7 +123,8 @@ def read(run: Path) -> Story:
         what = "has no events.jsonl, so no run was written there" if run.is_dir() else "does not exist"
         raise RunError(f"{run} {what}.", fix="name a run folder, such as runs/pets")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = tuple(line.event for text in lines if (line := decode(text)))
+    known = [line for text in lines if (line := decode(text))]
+    said = tuple(line.event for line in known)
     evaluation = _evaluation(run / "evaluation.json")
     found = next((event for event in said if isinstance(event, DataFound)), None)
     root = evaluation.root if evaluation else found.root if found else ""
@@ -134,6 +137,7 @@ def read(run: Path) -> Story:
         evaluation=evaluation,
         album=Album(root),
         images=_images(run / "data.json"),
+        seconds=known[-1].time - known[0].time if known else 0.0,
     )
 
 

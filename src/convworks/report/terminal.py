@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 TAG = 8  # columns before the text of a line
 FINDING = 11  # the same for a finding, whose tag is an epoch
 WIDEST = 100  # columns
+DOING = {
+    "audit": "Looking at the pictures",
+    "features": "Through the frozen net",
+    "drift": "How far it moved",
+}
 COLOURS = {"! ": "\x1b[33m", "x ": "\x1b[31m"}  # yellow, red
 PLAIN = "\x1b[0m"
 
@@ -148,7 +153,10 @@ class _Live:
             self.bar = _bar(self.out)
             self.bar.start()
             self.bar.add_task(
-                wording.harmless(event.stage), completed=event.done, total=event.total, left=left
+                DOING.get(event.stage) or wording.harmless(event.stage),
+                completed=event.done,
+                total=event.total,
+                left=left,
             )
         else:
             self.bar.update(self.bar.task_ids[0], completed=event.done, total=event.total, left=left)

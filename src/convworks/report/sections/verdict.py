@@ -65,10 +65,11 @@ def _lead(scored: Scored) -> str:
 
 
 def _made(story: Story) -> Markup:
-    done = story.last(Finished)
+    done = story.last(Finished)  # not said yet when the run itself writes its report
+    spent = done.seconds if done else story.seconds if story.scored else 0.0
     facts = [
         f"Made {story.model['created']}" if story.model.get("created") else "",
-        f"trained in {duration(done.seconds)}" if done else "",
+        f"trained in {duration(spent)}" if spent else "",
         f"on {story.model['environment']['device']}"
         if "device" in story.model.get("environment", {})
         else "",
