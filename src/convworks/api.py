@@ -14,7 +14,7 @@ import numpy as np
 
 from convworks import model
 from convworks.data.record import DataSet, SetAside
-from convworks.errors import DataError, RecipeError
+from convworks.errors import ConvworksError, DataError, RecipeError
 from convworks.evaluation.result import Evaluation
 from convworks.events import Event, Finished
 from convworks.files import write_whole
@@ -177,10 +177,16 @@ def resumed(
     device = knobs.read(settled).compute.device if settled.is_file() else "auto"
     with joined(model.find_device(device)) as team:
         place = runs.opened(folder, team, new=False)
-        recipe = knobs.read(settled)
-        before = (place or Run(folder)).read_data()
+        try:
+            recipe = knobs.read(settled)
+            before = (place or Run(folder)).read_data()
+            dataset = _dataset(data or before["root"])
+        except ConvworksError:
+            if place:
+                place.close()
+            raise
         work = Job(
-            dataset=_dataset(data or before["root"]),
+            dataset=dataset,
             given=knobs.flat(recipe),
             folder=folder,
             command=f"convworks train --resume {folder}",

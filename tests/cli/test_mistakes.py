@@ -86,6 +86,7 @@ def test_one_class(tmp_path: Path, patterns: Patterns, start: Start) -> None:
         (("--lr", "0.1"), ("--lr", "--learning-rate")),
         (("--backbone", "resnet5o"), ("resnet5o",)),
         (("--mode", "finetun"), ("transfer.mode", "finetun", "finetune")),
+        ((*QUICK[:-4], "--freeze", "9"), ("transfer.freeze = 9", "tiny has 4 stages", "0 to 4")),
     ],
 )
 def test_an_option_typed_wrong(

@@ -104,9 +104,12 @@ def bytes_of(backbone: Backbone, cut: int, size: int, device: torch.device) -> i
 
 
 def parts_of(order: Int[np.ndarray, "n"], size: int) -> Iterator[Int[np.ndarray, "m"]]:
-    """An order cut into parts of `size`, the last one perhaps smaller."""
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    """An order cut into as few parts as `size` allows, whose sizes differ by one at most.
+
+    A last part of one image would be a step by that image alone, and a batch norm over it.
+    """
+    if len(order):
+        yield from np.array_split(order, -(-len(order) // size))
 
 
 def stacked(columns: Sequence[Tensor]) -> Float[Tensor, "v n ..."]:

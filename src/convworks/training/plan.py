@@ -18,6 +18,7 @@ from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones.contract import Backbone
 from convworks.backbones.expectations import notice
 from convworks.data.record import DataSet
+from convworks.errors import RecipeError
 from convworks.events import Event, Progress
 from convworks.model import Model
 from convworks.recipe import options as knobs
@@ -66,6 +67,11 @@ def planned(
         given = {name: value for name, value in given.items() if name != "data.input_size"}
     torch.manual_seed(base.seed)
     backbone = backbones.create(base.model.backbone, base.model.weights)
+    freeze, stages = base.transfer.freeze, len(backbone.stages)
+    if freeze != "auto" and freeze > stages:
+        raise RecipeError(
+            f"transfer.freeze = {freeze}, but {backbone.name} has {stages} stages.", expected=f"0 to {stages}"
+        )
     facts = BackboneFacts(
         name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
     )
