@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import time
 import warnings
@@ -102,7 +103,8 @@ def evaluate(
     """How a model does on labelled images; classes are matched by name.
 
     `part` is "all", or "train", "val" or "test" of data that is so divided. Files that cannot be read are left out
-    and named in a warning. Raises DataError for a class that the model does not know.
+    and named in a warning; so is a score that flatters, because the model's run learned from some of the images.
+    Raises DataError for a class that the model does not know.
     """
     judge = of if isinstance(of, Model) else load(of, device=device)
     dataset = _dataset(data)
@@ -129,6 +131,13 @@ def evaluate(
     if aside:
         names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
         warnings.warn(f"{len(aside)} of {len(records)} pictures set aside: {names}", stacklevel=2)
+    known = _known(judge, [dataset.root / record.path for record, _ in kept])
+    if known:
+        warnings.warn(
+            f"{known} of {len(kept)} pictures made this model: it learned from them or was chosen by them, so the "
+            "score flatters. Measure on others.",
+            stacklevel=2,
+        )
     rows = np.zeros((len(kept), len(judge.classes)), np.float32)
     for row, (_, answer) in enumerate(kept):
         for name, probability in zip(answer.names, answer.probabilities, strict=True):
@@ -139,9 +148,18 @@ def evaluate(
         paths=tuple(record.path for record, _ in kept),
         truth=np.array([ids[record.label] for record, _ in kept], np.int64),
         probabilities=rows,
-        chosen_on="nothing",
+        chosen_on="tuning" if known else "nothing",
         seconds=time.monotonic() - began,
     )
+
+
+def _known(judge: Model, paths: list[Path]) -> int:
+    """How many files have the content of an image that learned or chose in the model's own run."""
+    if not isinstance(judge, Trained) or not (judge.run / runs.DATA).is_file():
+        return 0
+    images = Run(judge.run).read_data()["images"]
+    made = {digest for _, _, part, digest in images if part in ("learn", "tune")}
+    return sum(hashlib.sha256(path.read_bytes()).hexdigest() in made for path in paths)
 
 
 def events(

@@ -142,6 +142,22 @@ def test_an_evaluation_says_its_score_with_interval_and_chance(
     assert set(scored["recall"]) == {"bars", "dots", "rings"}
 
 
+def test_a_score_on_images_that_made_the_model_is_said_to_flatter(
+    run: Path, tmp_path: Path, start: Start
+) -> None:
+    told = json.loads((run / "data.json").read_text())
+    made = [path for path, _, part, _ in told["images"] if part != "measure"]
+    out, err = ended(start("evaluate", run, run.parent / "data"))
+    assert f"{len(made)} of 48 pictures made this model" in err
+    assert "flatters" in out
+    data = Path(shutil.copytree(run.parent / "data", tmp_path / "data"))
+    for path in made:
+        (data / path).unlink()
+    out, err = ended(start("evaluate", run, data))
+    assert "made this model" not in err
+    assert "chose nothing" in out
+
+
 def test_a_proposal_is_a_recipe_that_can_be_followed(run: Path, tmp_path: Path, start: Start) -> None:
     out, _ = ended(start("propose", run.parent / "data", *EXTRACT, "--to", tmp_path / "recipe.toml"))
     assert "data.input_size" in out

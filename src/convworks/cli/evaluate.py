@@ -72,8 +72,11 @@ def run(args: argparse.Namespace) -> int:
     for event in (scored, *findings):
         for tag, text in wording.entries(event):
             print(f"{tag:<8}{text}")
-    mixed = most_confused(found.confusion)[:3]
-    for true, answered, count in mixed:
-        print(f"{'Mixed':<8}{found.classes[true]} taken for {found.classes[answered]}: {count} times")
-    print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.0f} pictures a second, decoding included")
+    mixed = [
+        f"{found.classes[true]} for {found.classes[answered]} ({count})"
+        for true, answered, count in most_confused(found.confusion)[:3]
+    ]
+    if mixed:
+        print(f"{'Mixed':<8}taken {', '.join(mixed)}.")
+    print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.0f} pictures a second, decoding included.")
     return 0
