@@ -171,5 +171,5 @@ def _evaluation(path: Path) -> Evaluation | None:
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} is damaged: {type(error).__name__} {error}.",
-            fix="convworks evaluate RUN writes it anew",
+            fix=f"convworks evaluate {path.parent} DATA --to {path} writes it anew",
         ) from error

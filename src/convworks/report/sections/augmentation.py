@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from itertools import islice
@@ -11,6 +12,7 @@ from jaxtyping import UInt8
 
 from convworks.augmentation import plan, preview
 from convworks.data.pixels import resized
+from convworks.geometry.move import scales
 from convworks.recipe.options import Recipe, knobs
 from convworks.report.choices import knob, setting
 from convworks.report.markup import Markup, join, section, tag
@@ -86,12 +88,18 @@ def _card(
     recipe: Recipe,
     size: int,
 ) -> Markup:
-    said = "the image" if drawn is None else preview.said(drawn)
-    frame = None
-    if kept is not None:
-        shown = drawn or plan.fixed((kept.shape[0], kept.shape[1]), (size, size), recipe.data.resize)
-        frame = plan.apply_image(shown, kept)
+    if kept is None:
+        return tag("li", story.album.place(None, SMALL, path), tag("p", "the image"))
+    plain = plan.fixed((kept.shape[0], kept.shape[1]), (size, size), recipe.data.resize)
+    said = "the image" if drawn is None else _change(drawn, plain)
+    frame = plan.apply_image(drawn or plain, kept)
     return tag("li", story.album.place(frame, SMALL, f"{path}, {said}"), tag("p", said))
+
+
+def _change(drawn: plan.Drawn, plain: plan.Drawn) -> str:
+    """What a draw does beside the plain view, the enlargement counted from that one."""
+    enlarged = math.sqrt(math.prod(scales(drawn.move)) / math.prod(scales(plain.move)))
+    return " ".join([f"x{enlarged:.2g}", *preview.said(drawn).split(" ")[1:]])
 
 
 def _allowed(recipe: Recipe) -> Markup:

@@ -21,7 +21,7 @@ def limits(story: Story) -> Markup:
         f"The net knows {count(len(story.classes), 'class', 'classes')} and no other: an image of something else is "
         "still given one of these names.",
         f"With {count(scored.of, 'image')}, differences below about {2 * points} points between two models may be "
-        "luck. Compare them on the same images: convworks compare RUN RUN.",
+        "luck. Compare them on the same images, picture by picture.",
     ]
     if scored.chosen_on == "tuning":
         said.append(
