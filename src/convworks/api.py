@@ -7,7 +7,7 @@ import shlex
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -259,7 +259,7 @@ def _dataset(data: str | Path) -> DataSet:
     dataset = prepare.read(Path(data))
     if dataset.task != "classification":
         raise DataError(f"{data} is a set for {dataset.task}, which this version does not train yet.")
-    return dataset
+    return replace(dataset, root=dataset.root.resolve())
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
