@@ -1,0 +1,193 @@
+"""The guide's second half of transfer learning: some stages learn on, from where the pretrained net stands."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Generator
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convworks.events import (
+    Event,
+    RecipeSettled,
+    StageStarted,
+)
+from convworks.model import Model
+from convworks.recipe.options import flat
+from convworks.tasks.contract import Task
+from convworks.training import checkpoint as checkpoints
+from convworks.training import drift, randomness, settle
+from convworks.training.epochs import Schedule, epochs, interrupted
+from convworks.training.features import PART, bytes_of, computed, parts_of, stacked, upto
+from convworks.training.feed import Feed, KeptFeed
+from convworks.training.learner import Learner, has_live_statistics
+from convworks.training.prepare import Prepared, free_memory
+from convworks.training.work import Work
+
+BETWEEN = (0.25, 0.5, 0.75)
+"""How far from the probe to the fine-tuned net the candidates between them lie (WiSE-FT, 2109.01903)."""
+
+
+def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Generator[Event, None, bool]:
+    """The stages after the freeze, from where they are, over the epochs; the best epoch becomes a candidate.
+
+    Returns False where it was interrupted.
+    """
+    model, data, recipe = work.model, work.data, work.recipe
+    options, backbone = recipe.optimiser, model.net.backbone
+    scratch = recipe.transfer.mode == "scratch"
+    backbone.freeze(freeze, statistics=not scratch)
+    model.net.requires_grad_(True)
+    backbone.freeze(freeze, statistics=not scratch)
+    live_norms = has_live_statistics(model.net)
+    if recipe.compute.micro_batch == "auto":
+        work.recipe = work.team.from_leader(
+            settle.with_micro_batch(
+                recipe, model.net, model.preprocessing.size, freeze, live=live_norms, processes=work.team.size
+            )
+        )
+        work.settle({})
+    yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
+    before = _digest(model, freeze)
+    feed, judged = yield from _feeds(work, freeze)
+    task = _smoothed(model.task, options.label_smoothing)
+    learner = Learner(
+        model.net, task, options, work.team, first=freeze, precision=work.precision, seed=recipe.seed
+    )
+    learns = sum(value.numel() for value in learner.parameters.values())
+    stage = "train" if scratch else "finetune"
+    frozen = f"the stages after the {freeze} frozen ones" if freeze else "every stage"
+    yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
+    start = {name: value.detach().clone() for name, value in learner.parameters.items()}
+    if not scratch:
+        work.pretrained = drift.of_backbone(start)
+    if "probe" in work.candidates:
+        head, logits = work.candidates["probe"]
+        unmoved = {name: value.clone() for name, value in learner.buffers.items()}
+        work.candidates["probe"] = ({**start, **unmoved, **head}, logits)
+    micro = work.recipe.compute.micro_batch
+    assert isinstance(micro, int)
+    schedule = Schedule(
+        stage=stage,
+        options=options,
+        n=len(data.learn),
+        micro=micro,
+        seed=recipe.seed,
+        gradual=recipe.transfer.mode == "gradual",
+        stages=work.stages,
+        judged_on=_marked(data),
+        values=flat(work.recipe),
+    )
+    judge = [np.asarray(part) for part in parts_of(np.arange(len(data.tune)), PART)]
+    best = yield from epochs(
+        learner,
+        schedule,
+        feed,
+        judged,
+        judge,
+        labels=data.labels[data.tune],
+        classes=data.classes,
+        names=lambda rows: data.paths(data.learn[rows]),
+        run=work.run,
+        saved=saved,
+        stop=work.stop,
+    )
+    assert _digest(model, freeze) == before, "a frozen stage changed"
+    if best is None:
+        return False
+    if work.team.any(work.stop.asked):
+        yield interrupted(work.stop, work.run)
+        return False
+    buffers = {name: value.clone() for name, value in learner.buffers.items()}
+    tuned = {**best.weights, **best.buffers} if best.buffers else {**best.weights, **buffers}
+    work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.logits)
+    if not scratch and recipe.transfer.mode == "finetune":
+        for share in BETWEEN:
+            mixed = {name: torch.lerp(start[name].cpu(), best.weights[name], share) for name in start}
+            logits = (
+                torch.cat(learner.outputs(judged.batches(judge, 0), mixed)).numpy() if judge else best.logits
+            )
+            work.candidates[f"between {share:.2f}"] = ({**tuned, **mixed}, logits)
+    return True
+
+
+def _smoothed(task: Task, smoothing: float) -> Task:
+    """The task with the recipe's label smoothing, where its loss takes one; a loss of one's own stays as it is."""
+    loss = task.loss
+    if isinstance(loss, partial) and "smoothing" in loss.keywords:
+        return dataclasses.replace(task, loss=partial(loss, smoothing=smoothing))
+    return task
+
+
+def _feeds(work: Work, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
+    """What the stages that learn are fed: kept features where there is something frozen and room, else pictures."""
+    data, model, recipe = work.data, work.model, work.recipe
+    plain = work.live(data.tune, augmented=False)
+    live = work.live(data.learn, augmented=True)
+    if freeze == 0 or recipe.transfer.mode == "gradual":
+        return live, plain
+    views = work.team.from_leader(_views_with_room(work, freeze))
+    if views < recipe.transfer.views:
+        work.settle({"transfer.views": "as many as there is memory for"}, transfer__views=views)
+    compute = upto(model.net.backbone, freeze)
+    total = views * len(data.learn) + len(data.tune)
+    yield StageStarted(
+        stage="features",
+        epochs=0,
+        learns=0,
+        said=f"{views} views of each picture through the frozen stages, once",
+    )
+    found: list[Tensor] = []
+    for view in range(views):
+        source = work.live(data.learn, augmented=view > 0, view=view)
+        (column,) = yield from computed(
+            compute,
+            source,
+            work.team,
+            work.precision,
+            stage="features",
+            done=view * len(data.learn),
+            total=total,
+            stop=work.stop,
+        )
+        found.append(column)
+    targets = {"label": torch.from_numpy(data.labels[data.learn])}
+    kept = KeptFeed(views=stacked(found), targets=targets, seed=recipe.seed)
+    if not len(data.tune):
+        return kept, plain
+    (column,) = yield from computed(
+        compute, plain, work.team, work.precision, stage="features", done=views * len(data.learn), total=total
+    )
+    return kept, KeptFeed(
+        views=column[None], targets={"label": torch.from_numpy(data.labels[data.tune])}, seed=recipe.seed
+    )
+
+
+def _views_with_room(work: Work, freeze: int) -> int:
+    """How many of the recipe's views half of the free memory holds, at least one."""
+    views, learn, tune = work.recipe.transfer.views, len(work.data.learn), len(work.data.tune)
+    size = work.model.preprocessing.size
+    each = bytes_of(work.model.net.backbone, freeze, size, work.team.device)
+    room = 0.5 * free_memory() / each
+    return views if views * learn + tune <= room else max(1, int((room - tune) / max(learn, 1)))
+
+
+def _marked(data: Prepared) -> str:
+    """A number for the tuning images and their classes: a best epoch that was judged on others is judged again."""
+    rows = data.tune.tolist()
+    known = (f"{data.audit.facts[row].hashes.file.hex()} {int(data.labels[row])}" for row in rows)
+    return f"{randomness.key(*known):x}"
+
+
+def _digest(model: Model, stages: int) -> str:
+    """A hash over every parameter and buffer of the first stages."""
+    found = hashlib.sha256()
+    for stage in list(model.net.backbone.stages)[:stages]:
+        for name, value in sorted(stage.state_dict().items()):
+            found.update(name.encode())
+            found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
