@@ -21,6 +21,7 @@ PICTURES = 48
 def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     """|after - before| / |before| in the L2 norm over all of a stage's weights; 0 exactly where none changed.
 
+    >>> import torch
     >>> relative_change([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 4.5])])
     0.1
     """
