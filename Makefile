@@ -57,11 +57,11 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	@rm -rf demo
-	@$(CONVWORKS) sample-data demo/creatures --seed 0
+	@$(CONVWORKS) sample-data demo/creatures --classes 10 --count 400 --seed 0
 	@$(CONVWORKS) audit demo/creatures || test $$? -eq 1
 	@$(CONVWORKS) train demo/creatures --run demo/run
 	@$(CONVWORKS) evaluate demo/run demo/creatures/val
-	@$(CONVWORKS) sample-data demo/new --seed 1 --count 8 --layout flat
+	@$(CONVWORKS) sample-data demo/new --classes 10 --seed 1 --count 10 --layout flat
 	@$(CONVWORKS) predict demo/run demo/new
 	@$(CONVWORKS) report demo/run
 	@echo
