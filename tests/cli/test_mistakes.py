@@ -246,7 +246,7 @@ def test_a_rate_at_which_nothing_can_learn(tmp_path: Path, patterns: Patterns, s
     wild = (
         "--mode",
         "full",
-        "--name",
+        "--algorithm",
         "sgd",
         "--clip-norm",
         "0",

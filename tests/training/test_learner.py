@@ -74,10 +74,10 @@ def after(made: Net, size: int, steps: int = 3, **options: Any) -> dict[str, tor
 
 
 @pytest.mark.parametrize("size", [4, 5, 8])
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
-def test_an_update_is_the_same_however_the_batch_is_cut_while_norms_are_frozen(size: int, name: str) -> None:
-    whole = after(net(), 16, name=name)
-    parts = after(net(), size, name=name)
+@pytest.mark.parametrize("algorithm", ["adamw", "sgd"])
+def test_an_update_is_the_same_however_the_batch_is_cut_while_norms_are_frozen(size: int, algorithm: str) -> None:
+    whole = after(net(), 16, algorithm=algorithm)
+    parts = after(net(), size, algorithm=algorithm)
     for key, value in whole.items():
         # the sums differ in their last bits; three steps of AdamW make of that what its division by a small root makes
         torch.testing.assert_close(parts[key], value, rtol=1e-3, atol=2e-5, msg=key)
@@ -85,7 +85,7 @@ def test_an_update_is_the_same_however_the_batch_is_cut_while_norms_are_frozen(s
 
 def test_the_gradient_is_that_of_the_mean_loss_over_the_batch() -> None:
     made = net()
-    working = learner(made, clip_norm=0.0, name="sgd", momentum=0.0, weight_decay=0.0, layer_decay=1.0)
+    working = learner(made, clip_norm=0.0, algorithm="sgd", momentum=0.0, weight_decay=0.0, layer_decay=1.0)
     before = {name: value.detach().clone() for name, value in made.named_parameters()}
     whole = batch()
     loss = nn.functional.cross_entropy(made(whole.images), whole.targets["label"], label_smoothing=0.1)
@@ -98,7 +98,7 @@ def test_the_gradient_is_that_of_the_mean_loss_over_the_batch() -> None:
 
 def test_the_gradient_is_clipped_to_its_largest_norm() -> None:
     made = net()
-    working = learner(made, clip_norm=0.01, name="sgd", momentum=0.0, weight_decay=0.0, layer_decay=1.0)
+    working = learner(made, clip_norm=0.01, algorithm="sgd", momentum=0.0, weight_decay=0.0, layer_decay=1.0)
     before = torch.cat([value.detach().reshape(-1) for value in made.parameters()]).clone()
     working.step([batch()], 0, 0, 1.0, 0.0, False)
     moved = torch.cat([value.detach().reshape(-1) for value in made.parameters()]) - before

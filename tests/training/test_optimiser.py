@@ -28,10 +28,10 @@ def names(net: Net, parameters: Sequence[nn.Parameter]) -> set[str]:
     return {by_id[id(value)] for value in parameters}
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
-def test_filters_alone_decay_and_everything_that_learns_is_moved_once(name: str) -> None:
+@pytest.mark.parametrize("algorithm", ["adamw", "sgd"])
+def test_filters_alone_decay_and_everything_that_learns_is_moved_once(algorithm: str) -> None:
     model = net()
-    options = dataclasses.replace(OptimiserOptions(), name=name, weight_decay=0.1)
+    options = dataclasses.replace(OptimiserOptions(), algorithm=algorithm, weight_decay=0.1)
     groups = optimiser.build(model, options, first=1).param_groups
     decayed = [value for group in groups if group["weight_decay"] for value in group["params"]]
     rest = [value for group in groups if not group["weight_decay"] for value in group["params"]]

@@ -74,7 +74,7 @@ class TransferOptions:
 class OptimiserOptions:
     """How the part that learns is moved."""
 
-    name: Literal["adamw", "sgd"] = knob("adamw", "adamw or sgd with Nesterov momentum")
+    algorithm: Literal["adamw", "sgd"] = knob("adamw", "adamw or sgd with Nesterov momentum")
     epochs: int = knob(12, "passes over the training images", low=1, high=10_000)
     batch: int = knob(32, "images a step, over all processes", low=1, high=65_536)
     learning_rate: float = knob(3e-4, "peak rate of the last layers", low=1e-8, high=100.0)
@@ -131,7 +131,7 @@ class ComputeOptions:
     micro_batch: int | Auto = knob(
         "auto", "images computed at once; measured by the memory", low=1, high=65_536
     )
-    workers: int | Auto = knob("auto", "processes that decode and augment", low=0, high=256)
+    workers: int | Auto = knob("auto", "threads that decode and augment", low=0, high=256)
     threads: int | Auto = knob(
         "auto", "threads of the processor; part of what makes runs equal", low=1, high=1024
     )
@@ -176,7 +176,7 @@ ELSEWHERE = {
     "lr0": "optimiser.learning_rate",
     "base_lr": "optimiser.learning_rate",
     "wd": "optimiser.weight_decay",
-    "optimizer": "optimiser.name",
+    "optimizer": "optimiser.algorithm",
     "num_epochs": "optimiser.epochs",
     "max_epochs": "optimiser.epochs",
     "arch": "model.backbone",

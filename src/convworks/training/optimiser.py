@@ -19,7 +19,7 @@ def build(net: Net, options: OptimiserOptions, first: int) -> torch.optim.Optimi
     next (ULMFiT 1801.06146, section 3.2). Weight decay acts on filters alone, not on norms and biases.
     """
     groups = list(_groups(net, options, first))
-    if options.name == "sgd":
+    if options.algorithm == "sgd":
         return torch.optim.SGD(
             groups, lr=options.learning_rate, momentum=options.momentum, nesterov=options.momentum > 0
         )

@@ -161,7 +161,7 @@ class _Walk:
 
     def _sort(self, entry: os.DirEntry[str], path: str, found: _Listing) -> None:
         if suffixes.hidden(entry.name):
-            self.hidden += 1
+            self.hidden += not entry.name.startswith(suffixes.OURS)
         elif reason := self._refusal(entry):
             self._set_aside(path, reason)
         elif entry.is_dir():

@@ -15,6 +15,9 @@ FOREIGN = frozenset(
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r"})
 """What systems leave behind, by lower-case name; skipped like hidden files, whose names begin with a dot."""
 
+OURS = ".convworks"
+"""How the names of hidden files begin that Convworks itself writes beside images; nothing is said of them."""
+
 
 def suffix(name: str) -> str:
     """The suffix in lower case, with its dot; "" where there is none.
