@@ -55,9 +55,9 @@ def transfer(found: Result) -> Iterable[Row]:
                 continue
             spent, _ = middle(ours, "training", unit)
             peers = [
-                f"{tool}: {middle(tool, 'last')[0]:.3f} in {middle(tool, 'training', unit)[0]:.0f} s"
+                f"{tool}, at best: {middle(tool, 'best')[0]:.3f}, in {middle(tool, 'training', unit)[0]:.0f} s"
                 for tool in theirs
-                if middle(tool, "last")[1]
+                if middle(tool, "best")[1]
             ]
             what = "frozen phase, CPU time" if unit == "cpu" else "whole recipe, wall time"
             yield f"{title}: {what}", f"{score:.3f} in {spent:.1f} s", "; ".join(peers), f"seeds: {n}"
