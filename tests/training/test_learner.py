@@ -75,7 +75,9 @@ def after(made: Net, size: int, steps: int = 3, **options: Any) -> dict[str, tor
 
 @pytest.mark.parametrize("size", [4, 5, 8])
 @pytest.mark.parametrize("algorithm", ["adamw", "sgd"])
-def test_an_update_is_the_same_however_the_batch_is_cut_while_norms_are_frozen(size: int, algorithm: str) -> None:
+def test_an_update_is_the_same_however_the_batch_is_cut_while_norms_are_frozen(
+    size: int, algorithm: str
+) -> None:
     whole = after(net(), 16, algorithm=algorithm)
     parts = after(net(), size, algorithm=algorithm)
     for key, value in whole.items():
