@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from machine import described, write
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CONVWORKS_CHECKPOINT_SECONDS"] = "0"  # after every step, so that many kills land in a save
 
@@ -66,6 +68,7 @@ def main() -> int:
     rows = ("kills", "kills within a save", "runs", "checkpoints read after a kill", *BAD)
     for row in rows:
         print(f"{row:<32}{found[row]:>6}")
+    write("soak", {**{row.replace(" ", "_"): found[row] for row in rows}, "machine": described("torch")})
     return 1 if any(found[row] for row in BAD) else 0
 
 
