@@ -6,6 +6,7 @@ A line is a tag of eight columns ("Data", "Score", blank for what belongs to the
 from __future__ import annotations
 
 import math
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -31,6 +32,7 @@ from convworks.events import (
 from convworks.report.choices import brief
 
 MARKS = {"note": "-", "warning": "!", "error": "x"}
+ROOM = 160  # characters of evidence
 NAMED = 3  # files named in a list before the others are counted
 
 Entry = tuple[str, str]
@@ -95,8 +97,14 @@ def problem(event: Event) -> Entry | None:
 
 
 def finding(event: Finding) -> str:
-    """A finding as mark, words and next step; the evidence is for notes that have room (the report, JSON)."""
-    return f"{MARKS[event.level]} {sentence(event.said)}{_step(event.action)}"
+    """A finding as mark, words and next step, with the files where it is about the data.
+
+    The evidence of the others is for those who have room, the report and JSON.
+    """
+    said = event.said
+    if event.evidence and event.level != "note" and not event.epoch and "/" in event.evidence:
+        said = f"{said.rstrip('.')}: {textwrap.shorten(event.evidence, ROOM, placeholder=' ...')}"
+    return f"{MARKS[event.level]} {sentence(said)}{_step(event.action)}"
 
 
 def _step(action: str) -> str:
