@@ -10,8 +10,8 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 Level = Literal["note", "warning", "error"]
 Chooser = Literal["nothing", "tuning"]
@@ -240,28 +240,7 @@ Event = (
     | Interrupted
 )
 
-KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        DataFound,
-        SplitMade,
-        RecipeSettled,
-        WeightsLoaded,
-        StageStarted,
-        Progress,
-        DepthProbed,
-        EpochEnded,
-        Finding,
-        RateLowered,
-        CheckpointSaved,
-        Resumed,
-        Candidate,
-        DriftMeasured,
-        Scored,
-        Finished,
-        Interrupted,
-    )
-}
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +248,7 @@ class Line:
     """An event as it lies on disk: with the second it was said (Unix time)."""
 
     time: float
-    event: Any = field()
+    event: Any
 
 
 def _plain(value: Any) -> Any:

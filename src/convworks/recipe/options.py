@@ -298,7 +298,7 @@ def with_values(recipe: Recipe, values: Mapping[str, Any], where: str = "") -> R
     )
 
 
-def parse(text: str, option: type[Any] | None = None) -> Any:
+def parse(text: str) -> Any:
     """The value that a word on the command line means: a number, true, false, or the word itself."""
     lowered = text.strip().lower()
     if lowered in ("true", "yes", "on"):

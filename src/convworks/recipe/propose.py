@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,5 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
 
 def with_values_and_reasons(recipe: Recipe, reasons: Mapping[str, str], **values: Any) -> Recipe:
     """A copy with more reasons, and with `values` (full names, `__` for the dot) settled."""
-    import dataclasses
-
     settled = recipe.replace(**values) if values else recipe
     return dataclasses.replace(settled, reasons={**recipe.reasons, **reasons})

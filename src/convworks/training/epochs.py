@@ -168,7 +168,7 @@ def epochs(
         stream.close()  # type: ignore[attr-defined]
         logits = np.zeros((0, len(classes)))
         if broken is None:
-            logits = _judged(learner, judged, judge, len(labels), len(classes))
+            logits = judged_logits(learner, judged, judge, len(labels), len(classes))
             if not (learner.is_finite() and np.isfinite(logits).all()):
                 broken = Step(total=where.total, weight=where.weight, broken="weight")
                 yield _lowered(learner, where, broken, used, names(rows), at, lr)
@@ -227,7 +227,7 @@ def _counts(ids: Int[np.ndarray, "n"], classes: Sequence[str]) -> dict[str, int]
     return dict(zip(classes, np.bincount(ids, minlength=len(classes)).tolist(), strict=True))
 
 
-def _judged(
+def judged_logits(
     learner: Learner,
     judged: Feed,
     judge: Sequence[Int[np.ndarray, "_"]],
@@ -254,7 +254,7 @@ def _judged_again(
 ) -> Best:
     """The best epoch so far on other tuning images than those on which it was chosen."""
     weights = {**best.weights, **best.buffers}
-    logits = _judged(learner, judged, judge, len(labels), len(classes), weights)
+    logits = judged_logits(learner, judged, judge, len(labels), len(classes), weights)
     where.best_right = int((logits.argmax(1) == labels).sum())
     where.best_loss = log_loss(logits, labels) if len(labels) else math.nan
     return replace(best, logits=logits)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from convworks.backbones.contract import Backbone
@@ -62,7 +62,7 @@ def computed(
     `total` were computed before. Raises Stopping where `stop` is asked for in any process.
     """
     n = len(feed.rows)
-    everything = [np.arange(start, min(start + PART, n)) for start in range(0, n, PART)]
+    everything = in_turn(n)
     mine = [everything[place] for place in team.share(len(everything))]
     kept: list[list[Tensor]] = []
     began, whole = time.monotonic(), total or n
@@ -103,6 +103,11 @@ def bytes_of(backbone: Backbone, cut: int, size: int, device: torch.device) -> i
     return value.numel() * value.element_size()
 
 
+def in_turn(n: int) -> list[Int[np.ndarray, "m"]]:
+    """The positions 0 to n - 1, `PART` at a time: how pictures go through a net that does not learn."""
+    return [np.arange(start, min(start + PART, n)) for start in range(0, n, PART)]
+
+
 def parts_of(order: Int[np.ndarray, "n"], size: int) -> Iterator[Int[np.ndarray, "m"]]:
     """An order cut into as few parts as `size` allows, whose sizes differ by one at most.
 
@@ -110,8 +115,3 @@ def parts_of(order: Int[np.ndarray, "n"], size: int) -> Iterator[Int[np.ndarray,
     """
     if len(order):
         yield from np.array_split(order, -(-len(order) // size))
-
-
-def stacked(columns: Sequence[Tensor]) -> Float[Tensor, "v n ..."]:
-    """Views of the same pictures, stacked."""
-    return torch.stack(list(columns))

@@ -21,8 +21,8 @@ from convworks.recipe.options import flat
 from convworks.tasks.contract import Task
 from convworks.training import checkpoint as checkpoints
 from convworks.training import drift, randomness, settle
-from convworks.training.epochs import Schedule, epochs, interrupted
-from convworks.training.features import PART, bytes_of, computed, parts_of, stacked, upto
+from convworks.training.epochs import Schedule, epochs, interrupted, judged_logits
+from convworks.training.features import PART, bytes_of, computed, parts_of, upto
 from convworks.training.feed import Feed, KeptFeed
 from convworks.training.learner import Learner, has_live_statistics
 from convworks.training.prepare import Prepared, free_memory
@@ -40,7 +40,6 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     model, data, recipe = work.model, work.data, work.recipe
     options, backbone = recipe.optimiser, model.net.backbone
     scratch = recipe.transfer.mode == "scratch"
-    backbone.freeze(freeze, statistics=not scratch)
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
     live_norms = has_live_statistics(model.net)
@@ -102,15 +101,12 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     if work.team.any(work.stop.asked):
         yield interrupted(work.stop, work.run)
         return False
-    buffers = {name: value.clone() for name, value in learner.buffers.items()}
-    tuned = {**best.weights, **best.buffers} if best.buffers else {**best.weights, **buffers}
+    tuned = {**best.weights, **best.buffers}
     work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.logits)
     if not scratch and recipe.transfer.mode == "finetune":
         for share in BETWEEN:
             mixed = {name: torch.lerp(start[name].cpu(), best.weights[name], share) for name in start}
-            logits = (
-                torch.cat(learner.outputs(judged.batches(judge, 0), mixed)).numpy() if judge else best.logits
-            )
+            logits = judged_logits(learner, judged, judge, len(data.tune), len(data.classes), mixed)
             work.candidates[f"between {share:.2f}"] = ({**tuned, **mixed}, logits)
     return True
 
@@ -156,7 +152,7 @@ def _feeds(work: Work, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]
         )
         found.append(column)
     targets = {"label": torch.from_numpy(data.labels[data.learn])}
-    kept = KeptFeed(views=stacked(found), targets=targets, seed=recipe.seed)
+    kept = KeptFeed(views=torch.stack(found), targets=targets, seed=recipe.seed)
     if not len(data.tune):
         return kept, plain
     (column,) = yield from computed(

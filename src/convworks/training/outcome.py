@@ -17,6 +17,7 @@ from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
 from convworks.training import settle
+from convworks.training.features import in_turn
 from convworks.training.feed import LiveFeed
 from convworks.training.prepare import Prepared
 from convworks.training.team import Team
@@ -34,7 +35,7 @@ def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Eva
         seed=recipe.seed,
         workers=settle.machine(recipe.compute)[2],
     )
-    parts = [np.arange(start, min(start + 16, len(rows))) for start in range(0, len(rows), 16)]
+    parts = in_turn(len(rows))
     mine = [parts[place] for place in team.share(len(parts))]
     found = [made.logits(batch.images) for batch in feed.batches(mine, 0)]
     own = torch.cat(found) if found else torch.zeros(0, len(made.classes))
@@ -51,6 +52,7 @@ def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Eva
 
 
 def facts(made: Model, recipe: Recipe, prepared: Prepared, scored: Scored, command: str) -> dict[str, Any]:
+    """What `model.json` holds for people and reports beside what the model needs: how it came to be."""
     return {
         "versions": model.described_versions(),
         "created": time.strftime("%Y-%m-%d %H:%M"),

@@ -91,6 +91,7 @@ def planned(
 def new_model(
     recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str, device: torch.device
 ) -> Model:
+    """The backbone with a new last layer for the data's classes, drawn by the recipe's seed, on the device."""
     size = recipe.data.input_size
     assert isinstance(size, int)
     expects = backbone.expects
@@ -109,7 +110,6 @@ def new_model(
 
 def noticed(made: Model, prepared: Prepared) -> list[str]:
     """Whether what the net will be fed is what its weights expect."""
-
     rows = prepared.learn[:: max(1, len(prepared.learn) // 16)][:16]
     frames = [made.preprocessing(prepared.store.get(row)) for row in rows.tolist()]
     return notice(torch.from_numpy(np.stack(frames)), made.net.backbone.expects)
