@@ -1,5 +1,6 @@
-"""Formats on disk <-> Records. A source is a module with three functions, named here once; pure Python.
+"""Formats on disk <-> Records. A source is a module with three functions and a constant, named here once; pure Python.
 
+    holds: frozenset[Feature]               what the format can carry, in the words of `features`
     fits(root) -> bool                      whether `root` looks like this format, at a glance
     read(root) -> DataSet                   raises DataError; sets single files aside
     write(dataset, destination) -> None     into a new or empty folder; what was written reads back the same

@@ -20,6 +20,7 @@ from convworks.data.names import count, few, shown
 from convworks.data.record import DataSet, Record, SetAside, Split
 from convworks.data.sources import suffixes
 from convworks.data.sources.confine import Refused, Root
+from convworks.data.sources.features import Feature
 from convworks.data.sources.folder import SPLITS
 from convworks.data.sources.whole import classified
 from convworks.errors import DataError
@@ -44,6 +45,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 TABLE = "labels.csv"
 """The name under which a table is written."""
+
+holds: frozenset[Feature] = frozenset({"label", "split"})
 
 _SUFFIXES = {".csv", ".tsv", ".txt"}
 

@@ -20,6 +20,7 @@ from convworks.data.names import count, few, shown, writable
 from convworks.data.record import DataSet, Record, SetAside, Split
 from convworks.data.sources import suffixes
 from convworks.data.sources.confine import Root
+from convworks.data.sources.features import Feature
 from convworks.data.sources.whole import classified
 from convworks.errors import DataError
 
@@ -33,6 +34,8 @@ SPLITS: dict[str, Split] = {
     "testing": "test",
 }
 """Lower-case name of a folder, or word in a table -> the split that it means."""
+
+holds: frozenset[Feature] = frozenset({"label", "split"})
 
 
 def fits(root: Path) -> bool:
