@@ -93,7 +93,9 @@ def load(run: str | Path, *, device: str = "auto") -> Trained:
 
 def propose(data: str | Path, **options: Any) -> Recipe:
     """The recipe for a data set, with a reason for each choice: a value, not a process. Decodes every image once."""
-    recipe, *_ = plan.planned(_dataset(data), _given(options), Team(), lambda done, total: None)
+    given = _given(options)
+    dataset = _dataset(data, given.get("data.source", "auto"))
+    recipe, *_ = plan.planned(dataset, given, Team(), lambda done, total: None)
     return recipe
 
 
@@ -171,12 +173,12 @@ def events(
     **options: Any,
 ) -> Generator[Event, None, Trained | None]:
     """All that `train` does, as the stream of its events; returns the model, or None where it was interrupted."""
-    dataset = _dataset(data)
     given, reasons = _given(options), None
     if recipe is not None:
         base = recipe if isinstance(recipe, Recipe) else knobs.read(Path(recipe))
         reasons = {name: said for name, said in base.reasons.items() if name not in given}
         given = {**knobs.flat(base), **given}
+    dataset = _dataset(data, given.get("data.source", "auto"))
     folder = Path(run) if run is not None else runs.free_folder(Path("runs"), dataset.root.resolve().name)
     with joined(model.find_device(given.get("compute.device", "auto"))) as team:
         folder = Path(team.from_leader(str(folder)))
@@ -198,7 +200,7 @@ def resumed(
         try:
             recipe = knobs.read(settled)
             before = (place or Run(folder)).read_data()
-            dataset = _dataset(data or before["root"])
+            dataset = _dataset(data or before["root"], recipe.data.source)
         except ConvworksError:
             if place:
                 place.close()
@@ -255,8 +257,8 @@ def _written(made: Model, evaluation: Evaluation, folder: Path, began: float, cp
     )
 
 
-def _dataset(data: str | Path) -> DataSet:
-    dataset = prepare.read(Path(data))
+def _dataset(data: str | Path, source: str = "auto") -> DataSet:
+    dataset = prepare.read(Path(data), source)
     if dataset.task != "classification":
         raise DataError(f"{data} is a set for {dataset.task}, which this version does not train yet.")
     return replace(dataset, root=dataset.root.resolve())

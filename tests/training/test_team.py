@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from convworks.cli.options import parser_of, verb_module
 from convworks.training.team import Team
 
 Start = Callable[..., Any]
@@ -145,14 +147,25 @@ def test_a_signal_to_one_stops_all_with_everything_saved(
 def test_under_torchrun_it_is_the_same(tmp_path: Path, patterns: Callable[..., Path], tiny: Path) -> None:
     data, run = patterns(tmp_path / "data"), tmp_path / "run"
     path = os.pathsep.join([str(tiny), os.environ.get("PYTHONPATH", "")])
-    begun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "--", "convworks"]
-    words = ["train", data, "--run", run, *OPTIONS, *SCRATCH, "--epochs", "2"]
+    begun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "convworks"]
+    words = ["train", data, "--run-folder", run, *OPTIONS, *SCRATCH, "--epochs", "2"]
     settings = {**os.environ, "PYTHONPATH": path, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     shown = subprocess.run(
         [*begun, *map(str, words)], env=settings, capture_output=True, text=True, timeout=200, check=True
     )
     assert shown.stdout.count("Score") == 1
     assert (run / "model.safetensors").is_file()
+
+
+def test_torchrun_takes_no_option_of_ours_for_its_own() -> None:
+    from torch.distributed.run import parse_args
+
+    shown = parser_of("train", verb_module("train")).format_help()
+    ours = sorted(set(re.findall(r"--[a-z][a-z-]+", shown)) - {"--run", "--help"})
+    assert len(ours) > 30
+    words = [word for option in ours for word in (option, "value")]
+    given = parse_args(["--nproc-per-node=2", "-m", "convworks", "train", "data", *words])
+    assert given.training_script_args == ["train", "data", *words]
 
 
 def test_a_team_of_one_has_no_special_case() -> None:

@@ -34,7 +34,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", type=Path, nargs="?", help="a folder of images, or a CSV of path,label"
     )
     parser.add_argument(
-        "--run", metavar="RUN", type=Path, help="the folder to write (default: runs/ and the data's name)"
+        "--run",
+        "--run-folder",
+        metavar="RUN",
+        type=Path,
+        help="the folder to write (default: runs/ and the data's name); under torchrun, which takes --run for its own "
+        "word, --run-folder",
     )
     parser.add_argument(
         "--recipe", metavar="FILE", type=Path, help="a recipe.toml to follow; options below win over it"
@@ -128,7 +133,7 @@ def _leads() -> bool:
 
 
 def _is_text(name: str) -> bool:
-    return name in ("model.backbone", "model.weights", "compute.device")
+    return name in ("data.source", "model.backbone", "model.weights", "compute.device")
 
 
 def _word(value: Any) -> str:

@@ -40,6 +40,10 @@ class DataOptions:
         "auto", "side of the square that the net sees", low=8, high=4096, unit="pixels"
     )
     resize: Resize = knob("crop", "crop: short side, then centre; squash: both sides; letterbox: pad")
+    source: str = knob("auto", "format of the data; auto takes the first that fits, and says which")
+    max_pixels: int = knob(
+        64_000_000, "a larger image is set aside unread", low=1, high=10**10, unit="pixels"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,9 +90,19 @@ def prepare(
     Raises DataError where too little is left to learn from and to measure with.
     """
     store = PixelStore(
-        [dataset.root / record.path for record in dataset.records], side, int(MEMORY * free_memory())
+        [dataset.root / record.path for record in dataset.records],
+        side,
+        int(MEMORY * free_memory()),
+        max_pixels=options.max_pixels,
     )
-    found = audit.scan(dataset, workers=workers, progress=progress, at_least=side, keep=store.put)
+    found = audit.scan(
+        dataset,
+        workers=workers,
+        progress=progress,
+        at_least=side,
+        keep=store.put,
+        max_pixels=options.max_pixels,
+    )
     usable = found.dataset
     ids = {name: place for place, name in enumerate(usable.classes)}
     labels = np.array([ids[record.label] for record in usable.records], np.int64)
@@ -223,9 +233,9 @@ def free_memory() -> int:
         return 4 << 30
 
 
-def read(root: Path) -> DataSet:
-    """The data set in a folder or a CSV; raises DataError for what is not a classification set."""
-    return sources.read(root)
+def read(root: Path, source: str = "auto") -> DataSet:
+    """The data set in a folder or a file, read as the format `source`; raises DataError for what is none."""
+    return sources.read(root, source=source)
 
 
 def _parts(

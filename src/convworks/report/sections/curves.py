@@ -21,7 +21,9 @@ def curves(story: Story) -> Markup:
     """The section, empty where no epoch ended."""
     if not story.epochs:
         return Markup()
-    parts = [_stage(stage, epochs, len(story.classes)) for stage, epochs in story.epochs.items()]
+    chosen = next((one.name for one in story.candidates if one.chosen), "")
+    word = "best" if chosen == "probe" else "kept"
+    parts = [_stage(stage, epochs, len(story.classes), word) for stage, epochs in story.epochs.items()]
     how = (
         "Both lines are the mean loss of an image; lower is better. Which lies lower tells little (training images are "
         "augmented, their labels smoothed, and they are learned by heart): what tells overfitting is tuning that "
@@ -30,7 +32,7 @@ def curves(story: Story) -> Markup:
     return section("learning", "How it learned", tag("p", how), *parts)
 
 
-def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int) -> Markup:
+def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int, word: str) -> Markup:
     train, tuning = [e.train_loss for e in epochs], [e.tuning_loss for e in epochs]
     seen = overfitting(train, tuning)
     kept = next((e for e in reversed(epochs) if e.best), None)
@@ -41,9 +43,9 @@ def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int) -> Markup:
     if seen:
         said += f" Overfitting since epoch {epochs[seen.since - 1].epoch}."
     if kept:
-        said += f" Epoch {kept.epoch} was kept."
-    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, classes, seen, kept, width)), said)
-    rows = [_row(epoch, kept) for epoch in epochs]
+        said += f" Epoch {kept.epoch} was kept." if word == "kept" else f" Epoch {kept.epoch} was the best."
+    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, classes, seen, kept, word, width)), said)
+    rows = [_row(epoch, word if kept and epoch.epoch == kept.epoch else "") for epoch in epochs]
     heads = ["Epoch", "Training loss", "Tuning loss", "Right", "95 % interval", "Learning rate", "Time", ""]
     listing = table(heads, rows, numbers=range(1, 7))
     return tag(
@@ -51,7 +53,7 @@ def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int) -> Markup:
     )
 
 
-def _row(epoch: EpochEnded, kept: EpochEnded | None) -> list[str]:
+def _row(epoch: EpochEnded, word: str) -> list[str]:
     low, high = wilson(epoch.right, epoch.of)
     return [
         str(epoch.epoch),
@@ -61,12 +63,17 @@ def _row(epoch: EpochEnded, kept: EpochEnded | None) -> list[str]:
         f"{percent(low)} to {percent(high)}",
         f"{epoch.learning_rate:.2g}",
         duration(epoch.seconds),
-        "kept" if kept and epoch.epoch == kept.epoch else "",
+        word,
     ]
 
 
 def _chart(
-    epochs: Sequence[EpochEnded], classes: int, seen: Overfitting | None, kept: EpochEnded | None, width: int
+    epochs: Sequence[EpochEnded],
+    classes: int,
+    seen: Overfitting | None,
+    kept: EpochEnded | None,
+    word: str,
+    width: int,
 ) -> list[Child]:
     guess = math.log(max(classes, 2))
     right = 96 if width > 500 else 74
@@ -100,7 +107,7 @@ def _chart(
     if kept:
         drawn.append(line(x(kept.epoch), TOP - 6, x(kept.epoch), HEIGHT - BOTTOM, "kept"))
         anchor = "end" if x(kept.epoch) > width - right - 40 else "middle" if kept.epoch > first else "start"
-        drawn.append(text(x(kept.epoch), TOP - 11, f"kept: epoch {kept.epoch}", "label", anchor))
+        drawn.append(text(x(kept.epoch), TOP - 11, f"{word}: epoch {kept.epoch}", "label", anchor))
     ends: list[tuple[float, str, str]] = [(y(guess), "guessing", "quiet")]
     for name, kind, values in (
         ("training", "one", [e.train_loss for e in epochs]),
