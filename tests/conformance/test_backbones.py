@@ -16,7 +16,11 @@ from convworks import backbones
 from convworks.backbones.contract import Backbone
 from convworks.backbones.timm import their_key
 
-OWN = backbones.names()
+WRITTEN = [
+    "conv3-8 p1 nobias bn relu pool2 conv5-16 p2 relu avgpool2 conv3-16 p1 leakyrelu",
+    "conv3-8 p1 relu pool2 res(conv3-8 p1 bn relu conv3-8 p1) relu pool2 mlpconv3-16-8 p1 dropout0.2 gap fc10",
+]
+OWN = [*backbones.names(), *WRITTEN]
 TIMM = [
     "convnext_atto",
     "densenet121",
@@ -32,7 +36,7 @@ TIMM = [
     "tf_efficientnet_lite0",
 ]
 ALL = [*OWN, *(f"timm/{name}" for name in TIMM)]
-ROUNDS_DOWN = ("vgg-small", "vgg16")
+ROUNDS_DOWN = ("vgg-small", "vgg16", *WRITTEN)
 # timm's own net adds maps of several strides, which agree only where the picture's sides are multiples of 32.
 EVEN_ONLY = ("timm/hrnet_w18_small",)
 # Without padding there is nothing left of a smaller picture.

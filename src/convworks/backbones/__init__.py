@@ -37,18 +37,18 @@ def create(name: str, weights: str | Path = "default", *, channels: int = 3) -> 
     """The net `name` with its weights, in evaluation mode.
 
     `name` is one of `names()`, `timm/NAME`, a name that another package adds under the entry points
-    "convworks.backbones", or the folder of an earlier run. `weights` is "default" (the published ones, where
-    the net has some), "none" (random), "hub", or the path of a safetensors or state-dict file or of a run
-    folder. `channels` are those of the input; where there are not three, the first filters are changed to
-    read them.
+    "convworks.backbones", a net in notation ("conv3-16 p1 bn relu pool2 ..."), or the folder of an earlier
+    run. `weights` is "default" (the published ones, where the net has some), "none" (random), "hub", or the
+    path of a safetensors or state-dict file or of a run folder. `channels` are those of the input; where there
+    are not three, the first filters are changed to read them.
 
-    Raises RecipeError for a name that does not exist, WeightsError for weights that cannot be had or do not
-    fit.
+    Raises RecipeError for a name that does not exist, NetError for a notation that cannot be, WeightsError for
+    weights that cannot be had or do not fit.
     """
-    from convworks.backbones import runs
+    from convworks.backbones import notation, runs
     from convworks.backbones import weights as loading
 
-    if runs.is_run(Path(name)):
+    if not notation.is_notation(name) and runs.is_run(Path(name)):
         name, weights = runs.net_of(Path(name)), Path(name) if str(weights) == "default" else weights
     backbone = _build(name)
     loading.load(backbone, weights)
@@ -65,7 +65,9 @@ def _build(name: str) -> Backbone:
     if name in NETS:
         module, _, function = NETS[name].partition(":")
         return getattr(import_module(module), function)()
-    return _added(name)
+    from convworks.backbones import notation
+
+    return notation.build(name) if notation.is_notation(name) else _added(name)
 
 
 def _added(name: str) -> Backbone:
