@@ -9,16 +9,14 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from convworks.data.names import count, few, shown, writable
 from convworks.data.record import DataSet, Record, SetAside, Split
-from convworks.data.sources import suffixes
+from convworks.data.sources import copying, suffixes
 from convworks.data.sources.confine import Root
 from convworks.data.sources.features import Feature
 from convworks.data.sources.whole import classified
@@ -82,17 +80,8 @@ def write(dataset: DataSet, destination: Path) -> None:
                 fix="rename the class, or write a csv",
             )
         folder = "/".join(part for part in (record.split or top, record.label) if part)
-        name = record.path.rpartition("/")[2]
-        target = next(
-            free
-            for free in (
-                f"{folder}/{number}-{name}" if number else f"{folder}/{name}" for number in itertools.count()
-            )
-            if free not in taken
-        )
-        taken.add(target)
-        (destination / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(dataset.root / record.path, destination / target)
+        wanted = f"{folder}/{record.path.rpartition('/')[2]}"
+        copying.copy(dataset.root / record.path, destination, wanted, taken)
 
 
 @dataclass(slots=True)
