@@ -21,6 +21,7 @@ from convworks.data.record import DataSet
 from convworks.errors import DataError, nearest, unknown
 
 SOURCES: dict[str, str] = {
+    "voc": "convworks.data.sources.voc",
     "csv": "convworks.data.sources.csv",
     "folder": "convworks.data.sources.folder",
 }
