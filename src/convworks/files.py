@@ -13,8 +13,8 @@ from convworks.errors import StorageError
 MARK = ".tmp"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """`content` in `path`, or what was there before; never half of it, whenever the process is killed.
+def write_whole(path: Path, content: bytes, *more: memoryview) -> None:
+    """`content`, and `more` after it, in `path`, or what was there before; never half, whenever one is killed.
 
     Raises StorageError where the disk is full or the folder cannot be written; nothing is left behind then.
     """
@@ -26,6 +26,7 @@ def write_whole(path: Path, content: bytes) -> None:
             if os.name == "posix":
                 os.fchmod(handle, 0o666 & ~_umask())
             file.write(content)
+            file.writelines(more)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
@@ -34,7 +35,7 @@ def write_whole(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         if isinstance(error, OSError):
-            raise refusal(path, error, len(content)) from error
+            raise refusal(path, error, len(content) + sum(part.nbytes for part in more)) from error
         raise
     sync_folder(path.parent)
 
