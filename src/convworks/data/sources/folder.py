@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convworks.data.names import count, few, shown, writable
+from convworks.data.packed import pack
 from convworks.data.record import DataSet, Record, SetAside, Split
 from convworks.data.sources import copying, suffixes
 from convworks.data.sources.confine import Root
@@ -51,21 +52,21 @@ def read(root: Path) -> DataSet:
     top = walk.list("")
     splits = _splits(root, top.folders, walk)
     notes: list[str] = []
+    classes: list[tuple[str, str, Split]] = []
     if splits:
         for split, folder in splits.items():
             inside = walk.list(folder)
-            walk.loose(inside.files)
-            for name in inside.folders:
-                walk.read_class(f"{folder}/{name}", name, split)
+            walk.loose(folder, inside.files)
+            classes += [(f"{folder}/{name}", name, split) for name in inside.folders]
         notes.append(
             "Split given by folders: " + ", ".join(f"{shown(folder)}/" for folder in splits.values()) + "."
         )
         if rest := [name for name in top.folders if name not in splits.values()]:
             notes.append(f"Not read, because neither train, val nor test: {few(rest)}.")
     else:
-        for name in top.folders:
-            walk.read_class(name, name, "")
-    walk.loose(top.files)
+        classes += [(name, name, "") for name in top.folders]
+    walk.loose("", top.files)
+    walk.records = pack(record for one in classes for record in walk.read_class(*one))
     return _checked(root, walk, tuple(splits), notes)
 
 
@@ -97,7 +98,7 @@ class _Walk:
 
     def __init__(self, root: Root) -> None:
         self.root = root
-        self.records: list[Record] = []
+        self.records = pack(())
         self.aside: list[SetAside] = []
         self.classes: dict[tuple[Split, str], int] = {}
         self.nested: dict[str, list[str]] = {}
@@ -119,21 +120,24 @@ class _Walk:
         found.files.sort()
         return found
 
-    def read_class(self, folder: str, label: str, split: Split) -> None:
+    def read_class(self, folder: str, label: str, split: Split) -> Iterator[Record]:
         """Records of all images in `folder` and below; each real folder is read once."""
-        before = len(self.records)
+        found = 0
         for below, names in self._tree(folder):
+            before = found
             for name in names:
                 path = f"{below}/{name}"
                 if self._is_image(path):
-                    self.records.append(Record(path=path, label=label, split=split))
-                    if below != folder and below not in (known := self.nested.setdefault(label, [])):
-                        known.append(below)
-        self.classes[split, label] = self.classes.get((split, label), 0) + len(self.records) - before
+                    found += 1
+                    yield Record(path=path, label=label, split=split)
+            if below != folder and found > before:
+                self.nested.setdefault(label, []).append(below)
+        self.classes[split, label] = self.classes.get((split, label), 0) + found
 
-    def loose(self, files: list[str]) -> None:
+    def loose(self, folder: str, files: list[str]) -> None:
         """Files that lie in no class folder: images are set aside, the others counted."""
-        for path in files:
+        for name in files:
+            path = f"{folder}/{name}" if folder else name
             if self._is_image(path):
                 self._set_aside(path, "lies in no class folder")
 
@@ -148,7 +152,7 @@ class _Walk:
                 continue
             seen.add(real)
             found = self.list(folder)
-            yield folder, [path.rpartition("/")[2] for path in found.files]
+            yield folder, found.files
             waiting.extend(f"{folder}/{name}" for name in reversed(found.folders))
 
     def _sort(self, entry: os.DirEntry[str], path: str, found: _Listing) -> None:
@@ -159,7 +163,7 @@ class _Walk:
         elif entry.is_dir():
             found.folders.append(entry.name)
         elif entry.is_file():
-            found.files.append(path)
+            found.files.append(entry.name)
         else:
             self._set_aside(path, "not a file")
 

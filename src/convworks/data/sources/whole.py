@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from convworks.data.names import few, shown, twins
+from convworks.data.packed import pack
 from convworks.data.record import DataSet, Record, SetAside, Split
 from convworks.errors import DataError, nearest
 
@@ -27,7 +28,7 @@ def classified(
     Raises DataError for fewer than two classes to learn (with the fix `one_class`), and for a class of val or
     test that train does not have. A class that val or test lack, and names that look alike, are notes.
     """
-    ordered = sorted(records, key=lambda record: (_ORDER[record.split], record.label, record.path))
+    ordered = pack(records).ordered(lambda record: (_ORDER[record.split], record.label, record.path))
     counts: Counter[tuple[Split, str]] = Counter((record.split, record.label) for record in ordered)
     split_given = any(split for split, _ in counts)
     learned = sorted({label for split, label in counts if _ORDER[split] == 0})
