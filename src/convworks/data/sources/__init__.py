@@ -22,6 +22,7 @@ from convworks.errors import DataError, nearest, unknown
 
 SOURCES: dict[str, str] = {
     "voc": "convworks.data.sources.voc",
+    "coco": "convworks.data.sources.coco",
     "csv": "convworks.data.sources.csv",
     "folder": "convworks.data.sources.folder",
 }
