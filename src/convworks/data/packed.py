@@ -18,7 +18,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -92,6 +92,10 @@ class PackedRecords(Sequence[Record]):
 
     def ordered(self, key: Callable[[Record], Any]) -> PackedRecords:
         """The records sorted by `key`, equal ones in the order that they have."""
+        return self.take(self.order(key))
+
+    def order(self, key: Callable[[Record], Any]) -> Iterable[int]:
+        """The places of the records sorted by `key`, to be gone through once."""
 
         def of(place: int) -> Any:
             return key(self[place])
@@ -101,8 +105,8 @@ class PackedRecords(Sequence[Record]):
             for start in range(0, len(self), _RUN)
         ]
         if all(of(one[-1]) <= of(other[0]) for one, other in pairwise(runs)):
-            return self.take(place for run in runs for place in run)
-        return self.take(heapq.merge(*runs, key=of))
+            return chain.from_iterable(runs)
+        return heapq.merge(*runs, key=of)
 
     def save(self, path: Path) -> None:
         """Writes the records to a file for `opened`, whole or not at all. Raises StorageError."""

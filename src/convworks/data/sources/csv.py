@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from convworks.data.names import count, few, shown
+from convworks.data.packed import PackedRecords, pack
 from convworks.data.record import DataSet, Record, SetAside, Split
 from convworks.data.sources import suffixes
 from convworks.data.sources.confine import Refused, Root
@@ -65,21 +67,21 @@ def read(root: Path) -> DataSet:
         notes.insert(
             0, f"Read from {shown(table.name)}; names of folders were not used (source folder uses them)."
         )
-    folder = Root(table.parent)
-    rows, set_aside = _rows(lines, columns, folder)
-    if not rows:
-        first = f": {shown(set_aside[0].path)} ({set_aside[0].reason})" if set_aside else ""
+    rows = _Rows(columns, Root(table.parent))
+    found = pack(rows.records(lines))
+    if not found:
+        first = f": {shown(rows.aside[0].path)} ({rows.aside[0].reason})" if rows.aside else ""
         raise DataError(
             f"No line of {shown(str(table))} names an image that is there{first}.",
             expected=f"paths relative to {shown(str(table.parent))}",
             fix="write the paths as they are seen from the table's folder",
         )
-    records, doubled, repeats = _merged(rows)
+    records, doubled, repeats = _merged(found, rows.lines)
     if repeats:
         notes.append(f"{count(repeats, 'line')} repeated another and counted once.")
     if not records:
         raise DataError(f"Every image in {shown(str(table))} has two labels.", fix="give each image one line")
-    return classified(table.parent, "csv", records, set_aside=[*set_aside, *doubled], notes=notes)
+    return classified(table.parent, "csv", records, set_aside=[*rows.aside, *doubled], notes=notes)
 
 
 def write(dataset: DataSet, destination: Path) -> None:
@@ -94,28 +96,30 @@ def write(dataset: DataSet, destination: Path) -> None:
             rows.writerow((record.path, record.label, record.split))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    path: str
-    label: str
-    split: Split
+class _Rows:
+    """One reading of a table's lines; keeps what cannot be used, and the line of each record."""
 
+    def __init__(self, columns: dict[str, int], folder: Root) -> None:
+        self.columns, self.folder = columns, folder
+        self.lines = array("Q")
+        self.aside: list[SetAside] = []
 
-def _rows(
-    lines: Iterator[tuple[int, list[str]]], columns: dict[str, int], folder: Root
-) -> tuple[list[_Row], list[SetAside]]:
-    rows: list[_Row] = []
-    aside: list[SetAside] = []
-    for number, cells in lines:
-        values = {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
-        given = cells[columns["path"]] if columns["path"] < len(cells) else ""
-        try:
-            path = _path(folder, given)
-            rows.append(_Row(number, path, _label(values["label"]), _split(values.get("split", ""))))
-        except Refused as refusal:
-            aside.append(SetAside(path=given or f"line {number}", reason=f"line {number}: {refusal}"))
-    return rows, aside
+    def records(self, lines: Iterable[tuple[int, list[str]]]) -> Iterator[Record]:
+        """A record for each line that names an image."""
+        for number, cells in lines:
+            values = {name: cells[at].strip() if at < len(cells) else "" for name, at in self.columns.items()}
+            given = cells[self.columns["path"]] if self.columns["path"] < len(cells) else ""
+            try:
+                yield Record(
+                    path=_path(self.folder, given),
+                    label=_label(values["label"]),
+                    split=_split(values.get("split", "")),
+                )
+                self.lines.append(number)
+            except Refused as refusal:
+                self.aside.append(
+                    SetAside(path=given or f"line {number}", reason=f"line {number}: {refusal}")
+                )
 
 
 def _path(folder: Root, given: str) -> str:
@@ -140,27 +144,32 @@ def _split(given: str) -> Split:
     return SPLITS[given.lower()] if given else ""
 
 
-def _merged(rows: list[_Row]) -> tuple[list[Record], list[SetAside], int]:
-    """Records by path, files that two lines contradict, and how many lines only repeat."""
-    by_path: dict[str, list[_Row]] = {}
-    for row in rows:
-        by_path.setdefault(row.path, []).append(row)
-    records: list[Record] = []
+def _merged(found: PackedRecords, lines: Sequence[int]) -> tuple[PackedRecords, list[SetAside], int]:
+    """Records of different paths, files that two lines contradict, and how many lines only repeat."""
+    kept = array("I")
     aside: list[SetAside] = []
     repeats = 0
-    for path, same in by_path.items():
-        if len({(row.label, row.split) for row in same}) == 1:
-            records.append(Record(path=path, label=same[0].label, split=same[0].split))
-            repeats += len(same) - 1
-        else:
+    for path, places in groupby(found.order(_by_path), key=lambda place: found[place].path):
+        first, *others = places
+        if any(found[place] != found[first] for place in others):
             said = ", ".join(
-                f'line {row.line} says "{shown(row.label)}"' + (f" in {row.split}" if row.split else "")
-                for row in same[:4]
+                f'line {lines[place]} says "{shown(found[place].label)}"'
+                + (f" in {found[place].split}" if found[place].split else "")
+                for place in (first, *others[:3])
             )
             aside.append(SetAside(path=path, reason=said))
-    if any(record.split for record in records):
-        records = [Record(path=r.path, label=r.label, split=r.split or "train") for r in records]
+        else:
+            kept.append(first)
+            repeats += len(others)
+    records = found.take(kept)
+    splits = {record.split for record in records}
+    if "" in splits and len(splits) > 1:
+        records = pack(replace(record, split=record.split or "train") for record in records)
     return records, aside, repeats
+
+
+def _by_path(record: Record) -> str:
+    return record.path
 
 
 def _columns(table: Path, first: tuple[int, list[str]] | None) -> tuple[dict[str, int], list[str]]:
@@ -190,34 +199,41 @@ def _match(header: Sequence[str]) -> dict[str, int]:
 
 def _lines(table: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of each line that is not blank. Raises DataError with the line."""
-    text = _text(table)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = None
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
+        with table.open(encoding=_encoding(table), newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num, cells
     except csv.Error as error:
         raise DataError(
-            f"{shown(str(table))}, line {reader.line_num}: {error}.",
+            f"{shown(str(table))}, line {reader.line_num if reader else 1}: {error}.",
             fix="close the quotation mark, or double it",
         ) from None
-
-
-def _text(table: Path) -> str:
-    try:
-        data = table.read_bytes()
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{shown(str(table))}, line {_undecodable(table)}: not UTF-8.", fix="save the table as UTF-8"
+        ) from None
     except OSError as error:
         raise DataError(f"{shown(str(table))} cannot be read ({error.strerror}).") from None
-    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _encoding(table: Path) -> str:
+    with table.open("rb") as file:
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _undecodable(table: Path) -> int:
+    """The first line that is not what the table's beginning says it is."""
+    data = table.read_bytes()
     try:
-        return data.decode(encoding)
+        data.decode(_encoding(table))
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{shown(str(table))}, line {line}: not UTF-8.", fix="save the table as UTF-8"
-        ) from None
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def _tables(root: Path) -> list[Path]:

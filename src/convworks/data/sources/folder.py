@@ -57,14 +57,14 @@ def read(root: Path) -> DataSet:
         for split, folder in splits.items():
             inside = walk.list(folder)
             walk.loose(folder, inside.files)
-            classes += [(f"{folder}/{name}", name, split) for name in inside.folders]
+            classes.extend((f"{folder}/{name}", name, split) for name in inside.folders)
         notes.append(
             "Split given by folders: " + ", ".join(f"{shown(folder)}/" for folder in splits.values()) + "."
         )
         if rest := [name for name in top.folders if name not in splits.values()]:
             notes.append(f"Not read, because neither train, val nor test: {few(rest)}.")
     else:
-        classes += [(name, name, "") for name in top.folders]
+        classes.extend((name, name, "") for name in top.folders)
     walk.loose("", top.files)
     walk.records = pack(record for one in classes for record in walk.read_class(*one))
     return _checked(root, walk, tuple(splits), notes)
