@@ -1,4 +1,4 @@
-"""The guide's formula with the user's own numbers, and every letter named."""
+"""The guide's formula with the user's own numbers, every letter named, and how a layer fits in a few words."""
 
 from __future__ import annotations
 
@@ -66,3 +66,19 @@ def decimal(slid: Slide) -> str:
     """The exact output size, to two decimals where it is not whole."""
     exact = (slid.room - slid.window.reach) / slid.window.stride + 1
     return f"{exact:.2f}" if slid.remainder else f"{exact:.0f}"
+
+
+def fit_words(row: Row) -> str:
+    """How a layer fits, in a few words; `!` marks what needs attention."""
+    if row.fit is None:
+        return "x impossible"
+    if row.fit.slides is None or row.grade == "fits":
+        return "fits" if row.fit.slides is not None else ""
+    if row.grade == "unread":
+        counts = [
+            f"{slid.unread} {name}{'s' if slid.unread > 1 else ''}"
+            for slid, name in zip(row.fit.slides, ("row", "column"), strict=True)
+            if slid.unread
+        ]
+        return f"! {', '.join(counts)} unread"
+    return "skips pixels" if row.grade == "skips" else "only padding unread"

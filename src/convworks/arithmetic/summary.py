@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from convworks.arithmetic.advice import Finding, advise, last_map
 from convworks.arithmetic.cost import BYTES
 from convworks.arithmetic.field import Fields, Number
-from convworks.arithmetic.formula import LETTERS, formula
+from convworks.arithmetic.formula import LETTERS, fit_words, formula
 from convworks.arithmetic.notation import parse, write, write_layer
 from convworks.arithmetic.spec import Concat, Net, Residual, Volume
 from convworks.arithmetic.walk import Row, Walk, walk
@@ -59,7 +59,7 @@ class Design(NamedTuple):
 
     def table(self) -> str:
         """The net layer by layer, its totals, and the formula with its own numbers, as plain text."""
-        cells = [HEADINGS, _input_cells(self.net.input, self.walk.input_kept), *map(_cells, self.rows)]
+        cells = self.cells()
         widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
         lines = [
             "  ".join(
@@ -69,6 +69,10 @@ class Design(NamedTuple):
             for row in cells
         ]
         return "\n".join([*lines, "", *self.totals()])
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table as text cells: headings, the input, then a row a layer."""
+        return [HEADINGS, _input_cells(self.net.input, self.walk.input_kept), *map(_cells, self.rows)]
 
     def totals(self) -> list[str]:
         """What the whole net costs and sees, a sentence a line, and one size worked out."""
@@ -90,6 +94,60 @@ class Design(NamedTuple):
         if worked is not None:
             lines += [f"Layer {worked.place}: {formula(worked)}.", LETTERS]
         return lines
+
+    def svg(self, width: int = 960) -> str:
+        """A picture of the net as SVG, `width` pixels wide at most: volumes in perspective, as the guide draws them."""
+        from convworks.arithmetic.volumes import net_svg
+
+        return net_svg(self.net, self.walk, width)
+
+    def strip(self, width: int = 960) -> str:
+        """A picture of the net as SVG, `width` pixels wide at most: a small cell a layer."""
+        from convworks.arithmetic.strip import strip_svg
+
+        return strip_svg(self.net, self.walk, width)
+
+    def windows(self, layer: int | str, width: int = 720) -> str:
+        """A picture, as SVG, of the windows of one layer on its input: what they read, skip and never reach.
+
+        `layer` is a place of the table, 3 or "4.1.2". Raises NetError where it has no window that slides.
+        """
+        from convworks.arithmetic.sliding import windows_svg
+
+        return windows_svg(self.rows, layer, width)
+
+    def windows_text(self, layer: int | str) -> str:
+        """The same as letters for a terminal, with the formula and its numbers. Raises NetError.
+
+        >>> print(design("conv2-1 s2 p0+1", input=(3, 3, 1)).windows_text(1))
+        Layer 1, conv2-1 s2 p0+1: 3x3x1 -> 2x2x1, fits.
+        <BLANKLINE>
+        [o o]o .
+        [o o]o .
+         o o o .
+         . . . .
+        <BLANKLINE>
+        [ ] the first window, the next is 2 rows or 2 columns further on
+         o  read by one window
+         .  padding
+        <BLANKLINE>
+        O = (W - K + P)/S + 1 = (3 - 2 + (0 + 1))/2 + 1 = 2
+        O is the output's height or width, W the input's, K the filter's, P the padding on each side, S the stride.
+        """
+        from convworks.arithmetic import grid
+
+        row = grid.find(self.rows, layer)
+        cells = grid.text(*grid.axes(row, self.rows))
+        fits = fit_words(row).removeprefix("! ")
+        head = f"Layer {row.place}, {write_layer(row.layer)}: {row.input} -> {row.output}, {fits}."
+        return "\n".join([head, "", cells, "", formula(row), LETTERS])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture, the table, the totals and the findings, without scripts."""
+        from convworks.arithmetic.notebook import page
+
+        drawn = self.svg(960), self.svg(360)
+        return page(drawn, self.cells(), LEFT, self.totals(), list(map(str, self.check())))
 
     def document(self, findings: Sequence[Finding]) -> dict[str, Any]:
         """Everything as plain values for JSON, with the findings of a check."""
@@ -153,22 +211,6 @@ def _label(row: Row) -> str:
     if isinstance(row.layer, Residual):
         return "sum of both"
     return "stack of all" if isinstance(row.layer, Concat) else write_layer(row.layer)
-
-
-def fit_words(row: Row) -> str:
-    """How a layer fits, in a few words; `!` marks what needs attention."""
-    if row.fit is None:
-        return "x impossible"
-    if row.fit.slides is None or row.grade == "fits":
-        return "fits" if row.fit.slides is not None else ""
-    if row.grade == "unread":
-        counts = [
-            f"{slid.unread} {name}{'s' if slid.unread > 1 else ''}"
-            for slid, name in zip(row.fit.slides, ("row", "column"), strict=True)
-            if slid.unread
-        ]
-        return f"! {', '.join(counts)} unread"
-    return "skips pixels" if row.grade == "skips" else "only padding unread"
 
 
 def _of_axes(fields: Fields, name: str) -> str:

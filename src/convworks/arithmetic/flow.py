@@ -1,0 +1,190 @@
+"""A row of things set like words on lines, with arcs over and brackets under what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from convworks.arithmetic.svg import LETTER, Picture, arrow, cut, element, words
+
+TRACK = 20.0
+"""Pixels for one level of arcs or brackets."""
+
+
+class Thing(NamedTuple):
+    """Something on a line: how wide, how far it reaches above and below the line's axis, and how it is drawn.
+
+    `draw` gets the x where it begins and the y of the axis.
+    """
+
+    width: float
+    above: float
+    below: float
+    draw: Callable[[float, float], None]
+    inset: float = 0.0
+    """What is free on both sides of it, where its labels are wider than itself."""
+
+
+class Span(NamedTuple):
+    """What belongs together from the end of thing `first` to the start of thing `last`, drawn at a level.
+
+    An arc begins after `first` and ends at `last`; a bracket holds both, and all between them.
+    """
+
+    kind: Literal["arc", "bracket"]
+    first: int
+    last: int
+    level: int
+    label: str = ""
+    under: bool = False
+    """Whether a bracket's label stands under its line, not in it."""
+
+
+class Placed(NamedTuple):
+    """A thing on its line: the line's number, and where it begins and ends."""
+
+    line: int
+    left: float
+    right: float
+
+
+class Lines:
+    """Things set on lines of a picture, `left` to `right`, from `top` down."""
+
+    def __init__(
+        self,
+        things: list[Thing],
+        spans: list[Span],
+        left: float,
+        right: float,
+        gap: float,
+        *,
+        ways: bool = True,
+    ) -> None:
+        self.things, self.spans, self.ways = things, spans, ways
+        self.left, self.right, self.gap = left, right, gap
+        self.places: list[Placed] = []
+        x, number = left, 0
+        for thing in things:
+            if x > left and x + thing.width > right:
+                x, number = left, number + 1
+            start = x + (gap if x == left and number and ways else 0.0)
+            self.places.append(Placed(line=number, left=start, right=start + thing.width))
+            x = start + thing.width + gap
+        self.count = number + 1 if things else 0
+        self.reach = max((place.right for place in self.places), default=left)
+        self.edge = self.reach + (gap if ways else gap / 2)
+
+    def draw(self, picture: Picture, top: float) -> float:
+        """Everything; returns where the last line ends."""
+        for number in range(self.count):
+            members = [index for index, place in enumerate(self.places) if place.line == number]
+            arcs, brackets = self._pieces(number, "arc"), self._pieces(number, "bracket")
+            above = max(self.things[index].above for index in members)
+            below = max(self.things[index].below for index in members)
+            axis = top + TRACK * (max((span.level for span, *_ in arcs), default=-1) + 1) + above
+            if self.ways:
+                self._ways(picture, members, axis)
+            for index in members:
+                self.things[index].draw(self.places[index].left, axis)
+            for span, left, right, opens, closes in arcs:
+                self._arc(picture, span, (left, right), (opens, closes), axis - above, axis)
+            for span, left, right, opens, closes in brackets:
+                depth = axis + below + 8 + TRACK * span.level
+                self._bracket(picture, span, (left, right), (opens, closes), depth)
+            top = axis + below + TRACK * (max((span.level for span, *_ in brackets), default=-1) + 1) + 18
+        return top
+
+    def _pieces(self, number: int, kind: str) -> list[tuple[Span, float, float, bool, bool]]:
+        """The parts of spans on a line: from where to where, and whether the span begins and ends there."""
+        found: list[tuple[Span, float, float, bool, bool]] = []
+        for span in self.spans:
+            first, last = self.places[span.first], self.places[span.last]
+            if span.kind != kind or not first.line <= number <= last.line:
+                continue
+            opens, closes = first.line == number, last.line == number
+            if kind == "arc":
+                left, right = first.right + self.gap / 2, (last.left + last.right) / 2
+                if opens and not closes and first.right > self.right - self.gap:
+                    left = first.right - 2
+            else:
+                left, right = first.left, last.right
+            found.append((span, left if opens else self.left, right if closes else self.edge, opens, closes))
+        return found
+
+    def _longest(self, span: Span) -> float:
+        """The length of the longest part of a span."""
+        lines = range(self.places[span.first].line, self.places[span.last].line + 1)
+        return max(
+            right - left
+            for number in lines
+            for other, left, right, *_ in self._pieces(number, span.kind)
+            if other == span
+        )
+
+    def _ways(self, picture: Picture, members: list[int], axis: float) -> None:
+        """Arrows between neighbours, and from one line to the next."""
+        for index in members:
+            place = self.places[index]
+            inset = self.things[index].inset
+            if index:
+                before = self.places[index - 1]
+                same = before.line == place.line
+                start = before.right - self.things[index - 1].inset if same else self.left
+                picture.add(*arrow(start + 2, place.left + inset - 1, axis))
+            if index + 1 < len(self.places) and self.places[index + 1].line > place.line:
+                end = min(place.right + self.gap, self.right + self.gap / 2)
+                picture.add(
+                    element("path", d=f"M{place.right - inset + 2:.1f} {axis:.1f}H{end:.1f}", class_="way"),
+                    element("circle", cx=end, cy=axis, r=2, class_="tip"),
+                )
+
+    def _arc(
+        self,
+        picture: Picture,
+        span: Span,
+        ends: tuple[float, float],
+        open_and_close: tuple[bool, bool],
+        ceiling: float,
+        axis: float,
+    ) -> None:
+        """Up from the axis, over what lies between, and down into the last thing."""
+        (left, right), (opens, closes) = ends, open_and_close
+        height = ceiling - 6 - TRACK * span.level
+        bend = min(10.0, abs(right - left) / 2)
+        path = f"M{left:.1f} {axis:.1f}V{height + bend:.1f}Q{left:.1f} {height:.1f} {left + bend:.1f} {height:.1f}"
+        path = path if opens else f"M{left:.1f} {height:.1f}"
+        landing = axis - self.things[span.last].above - 1
+        if closes:
+            path += (
+                f"H{right - bend:.1f}Q{right:.1f} {height:.1f} {right:.1f} {height + bend:.1f}V{landing:.1f}"
+            )
+        else:
+            path += f"H{right:.1f}"
+        picture.add(element("path", d=path, class_="arc"))
+        if closes:
+            tip = f"M{right:.1f} {landing:.1f}l-3.5 -6h7z"
+            picture.add(element("path", d=tip, class_="blue"))
+        most = int((right - left - 2 * bend) / LETTER)
+        if span.label and most >= 6 and right - left == self._longest(span):
+            picture.add(words((left + right) / 2, height - 4, cut(span.label, most), "soft", "middle"))
+
+    def _bracket(
+        self,
+        picture: Picture,
+        span: Span,
+        ends: tuple[float, float],
+        open_and_close: tuple[bool, bool],
+        height: float,
+    ) -> None:
+        """A bracket from below, its label in its middle."""
+        (left, right), (opens, closes) = ends, open_and_close
+        middle = (left + right) / 2
+        half = 0.0 if span.under else LETTER * len(span.label) / 2 + 4
+        start, end = ("v-6" if opens else ""), ("v-6" if closes else "")
+        path = f"M{left:.1f} {height:.1f}m0 -6v6" if start else f"M{left:.1f} {height:.1f}"
+        path += f"H{middle - half:.1f}M{middle + half:.1f} {height:.1f}H{right:.1f}{end}"
+        picture.add(
+            element("path", d=path, class_="edge"),
+            words(middle, height + (15 if span.under else 4), span.label, "strong", "middle"),
+        )
