@@ -23,6 +23,7 @@ from convworks.errors import DataError, nearest, unknown
 SOURCES: dict[str, str] = {
     "voc": "convworks.data.sources.voc",
     "coco": "convworks.data.sources.coco",
+    "yolo": "convworks.data.sources.yolo",
     "masks": "convworks.data.sources.masks",
     "csv": "convworks.data.sources.csv",
     "folder": "convworks.data.sources.folder",
