@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from convworks.arithmetic.field import coverage
+from convworks.arithmetic.field import Fields, coverage
 from convworks.arithmetic.formula import formula
 from convworks.arithmetic.notation import write_layer
 from convworks.arithmetic.spec import (
@@ -64,9 +64,20 @@ class Finding(NamedTuple):
 
 def advise(net: Net, followed: Walk, objects: Sequence[float] = ()) -> list[Finding]:
     """All findings, the gravest first, then from the input on; `objects` are sizes in pixels of the input."""
-    found = [finding for row in followed.rows for finding in _of_row(net, followed, row)]
+    found = [
+        finding
+        for row in followed.rows
+        for finding in of_row(row, where(row), lambda row=row: fixes(net, followed, row))
+    ]
     found += _linear_pairs(net.layers, "")
-    found += _scales(net, followed, objects)
+    last = last_map(followed)
+    if last is not None:
+        found += scales(where(last), last.fields, objects, gathered=followed.rows[-1] is not last)
+    return gravest_first(found)
+
+
+def gravest_first(found: list[Finding]) -> list[Finding]:
+    """Errors, then warnings, then notes; each in the order in which they were found."""
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: order[finding.level])
 
@@ -89,14 +100,14 @@ def _short(layer: Layer) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
-    """What is to be said of one layer."""
+def of_row(row: Row, place: str, mended: Callable[[], tuple[Fix, ...]]) -> Iterator[Finding]:
+    """What is to be said of one layer at this place; `mended` is asked for fixes only where one is needed."""
     if row.error is not None:
-        offered = fixes(net, followed, row)
+        offered = mended()
         yield Finding(
             level="error",
             code="impossible",
-            where=where(row),
+            where=place,
             what=f"{row.error.found} (its input is {row.input})",
             why=row.error.expected and f"expected: {row.error.expected}",
             fixes=offered,
@@ -110,7 +121,7 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
         yield Finding(
             level="note",
             code="checkerboard",
-            where=where(row),
+            where=place,
             what="its pixels are painted unequally often, which shows as a checkerboard",
             why="the stride does not divide the filter's size",
         )
@@ -121,16 +132,16 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             code="unread",
-            where=where(row),
+            where=place,
             what=_unread(slides),
             why=formula(row),
-            fixes=fixes(net, followed, row),
+            fixes=mended(),
         )
     elif row.grade == "skips":
         yield Finding(
             level="note",
             code="skips",
-            where=where(row),
+            where=place,
             what=f"it skips pixels on purpose: {_share_unread(slides):.0%} of its input is not read",
             why="the stride is larger than the filter, as in the shortcuts of residual nets"
             if max(slid.window.dilation for slid in slides) == 1
@@ -140,7 +151,7 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
         yield Finding(
             level="note",
             code="padding-unread",
-            where=where(row),
+            where=place,
             what="its size is rounded down, but only padding is left unread",
             why=formula(row),
         )
@@ -149,7 +160,7 @@ def _of_row(net: Net, followed: Walk, row: Row) -> Iterator[Finding]:
         yield Finding(
             level="note",
             code="even-filter",
-            where=where(row),
+            where=place,
             what="one more row or column of padding lies after the image than before it",
             why="(K - 1)/2 is not whole for an even filter",
         )
@@ -208,30 +219,31 @@ def _linear_pairs(layers: tuple[Layer, ...], prefix: str) -> Iterator[Finding]:
             last = None
 
 
-def _scales(net: Net, followed: Walk, objects: Sequence[float]) -> Iterator[Finding]:
-    """Objects that are smaller than a step of the last map, or larger than what its units see."""
-    last = last_map(followed)
-    if last is None or not objects:
+def scales(place: str, fields: Fields, objects: Sequence[float], *, gathered: bool) -> Iterator[Finding]:
+    """Objects that are smaller than a step of the last map, or larger than what its units see.
+
+    `gathered` says that something follows which puts the parts of the map together.
+    """
+    if not objects:
         return
-    step = max(float(field.jump) for field in last.fields)
-    field = min(last.fields, key=lambda axis: axis.size)
+    step = max(float(field.jump) for field in fields)
+    field = min(fields, key=lambda axis: axis.size)
     small = sorted(size for size in objects if size < step)
     large = sorted(size for size in objects if size > field.size)
     if small:
         yield Finding(
             level="warning",
             code="smaller-than-stride",
-            where=where(last),
+            where=place,
             what=f"its stride of {step:g} px exceeds {_which(small, objects)}",
             why="neighbouring objects of that size can fall on one and the same unit",
             fix=f"fewer strides before it, or an input {step / small[0]:.1f} times as large",
         )
     if large:
-        gathered = followed.rows[-1] is not last
         yield Finding(
             level="note" if gathered else "warning",
             code="larger-than-field",
-            where=where(last),
+            where=place,
             what=f"its field of {field.pixels} px is smaller than {_which(large, objects)}",
             why=f"a unit sees at most {coverage(field, large[-1]):.0%} of the largest across"
             + (", and only what follows puts the parts together" if gathered else ""),

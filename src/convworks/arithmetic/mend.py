@@ -31,12 +31,15 @@ GRADE_WORDS: dict[Grade, str] = {
 
 
 class Fix(NamedTuple):
-    """One change: in words, what the layer then gives, what that changes further on, and the whole net."""
+    """One change: in words, what the layer then gives, what that changes further on, and the whole net.
+
+    `net` is None for a net that was written as code.
+    """
 
     change: str
     output: Volume
     downstream: str
-    net: Net
+    net: Net | None
 
     def __str__(self) -> str:
         return f"{self.change} gives {self.output}" + (f"; {self.downstream}" if self.downstream else "")

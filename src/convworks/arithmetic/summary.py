@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from convworks.arithmetic.advice import Finding, advise, last_map
 from convworks.arithmetic.cost import BYTES
-from convworks.arithmetic.field import Fields, Number
 from convworks.arithmetic.formula import LETTERS, fit_words, formula
 from convworks.arithmetic.notation import parse, write, write_layer
 from convworks.arithmetic.spec import Concat, Net, Residual, Volume
 from convworks.arithmetic.walk import Row, Walk, walk
+from convworks.arithmetic.wording import byte_words, count_words, laid_out, of_axes, sizes
 
 HEADINGS = ("", "layer", "out", "parameters", "mult-adds", "predict", "train", "sees", "step", "start", "fit")
 LEFT = {1, 10}
@@ -59,16 +59,7 @@ class Design(NamedTuple):
 
     def table(self) -> str:
         """The net layer by layer, its totals, and the formula with its own numbers, as plain text."""
-        cells = self.cells()
-        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if column in LEFT else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in cells
-        ]
-        return "\n".join([*lines, "", *self.totals()])
+        return "\n".join([*laid_out(self.cells(), LEFT), "", *self.totals()])
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table as text cells: headings, the input, then a row a layer."""
@@ -77,14 +68,14 @@ class Design(NamedTuple):
     def totals(self) -> list[str]:
         """What the whole net costs and sees, a sentence a line, and one size worked out."""
         lines = [
-            f"{self.parameters:,} parameters ({_bytes(BYTES * self.parameters)}), "
-            f"{_count(self.multiply_adds)} multiply-adds an image.",
-            f"Activations an image: at most {_bytes(self.predicting)} at once while predicting, "
-            f"{_bytes(self.training)} kept while training.",
+            f"{self.parameters:,} parameters ({byte_words(BYTES * self.parameters)}), "
+            f"{count_words(self.multiply_adds)} multiply-adds an image.",
+            f"Activations an image: at most {byte_words(self.predicting)} at once while predicting, "
+            f"{byte_words(self.training)} kept while training.",
         ]
         last = last_map(self.walk)
         if last is not None:
-            size, step = _of_axes(last.fields, "size"), _of_axes(last.fields, "jump")
+            size, step = of_axes(last.fields, "size"), of_axes(last.fields, "jump")
             height, width = self.net.input.height, self.net.input.width
             lines.append(
                 f"A unit of the last map (layer {last.place}) sees {size} px of {height}x{width}; "
@@ -142,6 +133,16 @@ class Design(NamedTuple):
         head = f"Layer {row.place}, {write_layer(row.layer)}: {row.input} -> {row.output}, {fits}."
         return "\n".join([head, "", cells, "", formula(row), LETTERS])
 
+    def python(self) -> str:
+        """The net as the source of an `nn.Module`: plain PyTorch, and ours where PyTorch has no such layer.
+
+        Given the same weights in the same order it computes what `layers.build` does. Raises NetError where the net
+        is impossible.
+        """
+        from convworks.arithmetic.program import python
+
+        return python(self.net)
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture, the table, the totals and the findings, without scripts."""
         from convworks.arithmetic.notebook import page
@@ -153,14 +154,14 @@ class Design(NamedTuple):
         """Everything as plain values for JSON, with the findings of a check."""
         return {
             "notation": write(self.net.layers),
-            "input": _sizes(self.net.input),
-            "output": _sizes(self.output),
+            "input": sizes(self.net.input),
+            "output": sizes(self.output),
             "parameters": self.parameters,
             "multiply_adds": self.multiply_adds,
             "predicting_bytes": self.predicting,
             "training_bytes": self.training,
             "layers": [_row_document(row) for row in self.rows],
-            "findings": [_finding_document(finding) for finding in findings],
+            "findings": [finding_document(finding) for finding in findings],
         }
 
 
@@ -184,7 +185,7 @@ def designed(net: Net) -> Design:
 
 
 def _input_cells(volume: Volume, kept: int) -> tuple[str, ...]:
-    return ("", "input", str(volume), "", "", "", _bytes(kept) if kept else "", "1", "1", "0", "")
+    return ("", "input", str(volume), "", "", "", byte_words(kept) if kept else "", "1", "1", "0", "")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -197,12 +198,12 @@ def _cells(row: Row) -> tuple[str, ...]:
         label,
         str(row.output),
         f"{row.parameters:,}" if row.parameters else "",
-        _count(row.multiply_adds) if row.multiply_adds else "",
-        _bytes(row.live),
-        _bytes(row.kept) if row.kept else "",
-        _of_axes(row.fields, "size"),
-        "" if row.output.flat else _of_axes(row.fields, "jump"),
-        _of_axes(row.fields, "start"),
+        count_words(row.multiply_adds) if row.multiply_adds else "",
+        byte_words(row.live),
+        byte_words(row.kept) if row.kept else "",
+        of_axes(row.fields, "size"),
+        "" if row.output.flat else of_axes(row.fields, "jump"),
+        of_axes(row.fields, "start"),
         fit_words(row),
     )
 
@@ -213,44 +214,13 @@ def _label(row: Row) -> str:
     return "stack of all" if isinstance(row.layer, Concat) else write_layer(row.layer)
 
 
-def _of_axes(fields: Fields, name: str) -> str:
-    vertical, horizontal = (_number(getattr(field, name)) for field in fields)
-    return vertical if vertical == horizontal else f"{vertical}x{horizontal}"
-
-
-def _number(value: Number) -> str:
-    return str(value) if isinstance(value, int) else f"{float(value):.4g}"
-
-
-def _scaled(value: float, units: tuple[str, ...]) -> str:
-    for unit in units[:-1]:
-        if value < 999.5:
-            return f"{value:.3g}{unit}"
-        value /= 1000
-    return f"{value:.3g}{units[-1]}" if value < 1e4 else f"{value:,.0f}{units[-1]}"
-
-
-def _count(value: int) -> str:
-    return str(value) if value < 1000 else _scaled(value, ("", "k", "M", "G", "T"))
-
-
-def _bytes(value: int) -> str:
-    return "0" if not value else _scaled(value, (" B", " kB", " MB", " GB", " TB"))
-
-
-def _sizes(volume: Volume | None) -> list[int] | None:
-    if volume is None:
-        return None
-    return [volume.channels] if volume.flat else [volume.height, volume.width, volume.channels]
-
-
 def _row_document(row: Row) -> dict[str, Any]:
     slides = row.fit.slides if row.fit is not None else None
     return {
         "place": row.place,
         "layer": write_layer(row.layer),
-        "input": _sizes(row.input),
-        "output": _sizes(row.output),
+        "input": sizes(row.input),
+        "output": sizes(row.output),
         "exact": [str(slid.exact) for slid in slides] if slides else None,
         "unread": [slid.unread for slid in slides] if slides else None,
         "skipped": [slid.skipped for slid in slides] if slides else None,
@@ -268,7 +238,8 @@ def _row_document(row: Row) -> dict[str, Any]:
     }
 
 
-def _finding_document(finding: Finding) -> dict[str, Any]:
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding as plain values for JSON."""
     return {
         "level": finding.level,
         "code": finding.code,
@@ -277,7 +248,8 @@ def _finding_document(finding: Finding) -> dict[str, Any]:
         "why": finding.why,
         "fix": finding.remedy,
         "fixes": [
-            {"change": fix.change, "notation": write(fix.net.layers), "input": _sizes(fix.net.input)}
+            {"change": fix.change, "output": sizes(fix.output), "downstream": fix.downstream}
+            | ({"notation": write(fix.net.layers), "input": sizes(fix.net.input)} if fix.net else {})
             for fix in finding.fixes
         ],
     }
