@@ -101,7 +101,10 @@ class DepthProbed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnded:
-    """One epoch: mean losses, how many of the tuning images were right, and the time left. `best` so far or not."""
+    """One epoch: mean losses, how many of the tuning images were right, and the time left. `best` so far or not.
+
+    Where answers are not right or wrong, `measure` names what `value` measures ("mean IoU"), and `right` is 0.
+    """
 
     stage: str
     epoch: int
@@ -114,11 +117,17 @@ class EpochEnded:
     seconds: float
     remaining: float
     best: bool
+    measure: str = ""
+    value: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something the owner should know: what was seen, with the evidence in numbers and one next step."""
+    """Something the owner should know: what was seen, with the evidence in numbers and one next step.
+
+    What an audit finds also has `why` it matters, the `count` of what is concerned, its `files` (relative to the
+    data's root), `pairs` of files where one is told by the other, and the numbers and words behind it in `values`.
+    """
 
     code: str
     level: Level
@@ -126,6 +135,11 @@ class Finding:
     evidence: str = ""
     action: str = ""
     epoch: int = 0
+    why: str = ""
+    count: int = 0
+    files: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +177,15 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A finished candidate on the tuning images: its name ("probe", "finetuned", "between .5"), right of n, loss."""
+    """A finished candidate on the tuning images: its name ("probe", "fine-tuned"), right of n, loss; or a measure."""
 
     name: str
     right: int
     of: int
     loss: float
     chosen: bool
+    measure: str = ""
+    value: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ The owner's files are read, never written.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from convworks.data import duplicates
+from convworks.data import crops, duplicates, maps
 from convworks.data.decode import MAX_PIXELS, decode_bytes, read
-from convworks.data.facts import Facts, is_gray
-from convworks.data.findings import findings
+from convworks.data.facts import Facts, border, is_gray
+from convworks.data.findings import Copies, Seen, classes_of, findings, learned
 from convworks.data.names import count, few, shown
 from convworks.data.quiet import listening
-from convworks.data.record import DataSet, Record, SetAside
+from convworks.data.record import DataSet, MaskCode, Record, SetAside
+from convworks.data.traces import traces
 from convworks.errors import DataError, DecodeError
 from convworks.events import Finding
 
@@ -39,16 +40,27 @@ Keep = Callable[[int, UInt8[np.ndarray, "h w 3"]], None]
 class Audit:
     """A data set without its unreadable files, and what is known of each record, in the same order.
 
-    `positions` are those of the records in the data set that was scanned. Near copies, mirrored ones too,
-    have one number in `groups`, equal files one in `same`: the position of the first of them.
+    `positions` are those of the records in the data set that was scanned. Copies of any kind (`copies` tells them
+    apart) have one number in `groups`: the position of the first of them. In `together` so have the records
+    of one group that the data set or its corrections name: they belong on one side of a split.
     """
 
     dataset: DataSet
     positions: Int[np.ndarray, "n"]
     facts: tuple[Facts, ...]
-    groups: Int[np.ndarray, "n"]
-    same: Int[np.ndarray, "n"]
+    copies: Copies
+    together: Int[np.ndarray, "n"]
     findings: tuple[Finding, ...]
+
+    @property
+    def groups(self) -> Int[np.ndarray, "n"]:
+        """For each record the position of the first one that is a copy of it, its own where there is none."""
+        return self.copies.groups
+
+    @property
+    def same(self) -> Int[np.ndarray, "n"]:
+        """The same for equal files."""
+        return self.copies.same
 
 
 def scan(
@@ -71,7 +83,7 @@ def scan(
 
     def look(numbered: tuple[int, Record]) -> Facts | str:
         position, record = numbered
-        return _facts(dataset.root / record.path, position, at_least, keep, max_pixels)
+        return _facts(dataset.root, record, dataset.masks, position, at_least, keep, max_pixels)
 
     positions: list[int] = []
     facts: list[Facts] = []
@@ -92,24 +104,59 @@ def scan(
     error = _ruined(dataset, usable, aside)
     if error and stop:
         raise error
-    hashes = [one.hashes for one in facts]
-    groups, same = duplicates.groups(hashes), duplicates.groups(hashes, near=False)
-    shown_alike = duplicates.groups(hashes, mirrored=False)
-    said = findings(usable, facts, aside, groups, same, shown_alike)
+    copies = _copies(facts, workers)
+    seen = Seen(dataset=usable, records=usable.records, facts=facts, unreadable=aside, copies=copies)
+    said = findings(seen)
     if error:
         said = (Finding(code="ruined", level="error", said=error.found, action=error.fix), *said)
     return Audit(
         dataset=usable,
         positions=np.array(positions, np.int64),
         facts=tuple(facts),
-        groups=groups,
-        same=same,
+        copies=copies,
+        together=_together(usable.records, copies.groups),
         findings=said,
     )
 
 
-def _facts(path: Path, position: int, at_least: int, keep: Keep | None, max_pixels: int) -> Facts | str:
-    """The facts of one file, or why it cannot be read."""
+def _copies(facts: Sequence[Facts], workers: int) -> Copies:
+    """Which images are copies, from equal files to parts of one another."""
+    hashes = [one.hashes for one in facts]
+    near = duplicates.groups(hashes)
+    thumbnails = np.array([one.thumbnail for one in facts], np.uint8).reshape(-1, crops.SIDE, crops.SIDE)
+    parts = crops.crops(thumbnails, workers=workers)
+    own = np.arange(len(facts))
+    return Copies(
+        same=duplicates.groups(hashes, near=False),
+        alike=duplicates.groups(hashes, mirrored=False),
+        near=near,
+        groups=duplicates.joined(len(facts), [(own, near), (parts.part, parts.whole)]),
+        crops=parts,
+    )
+
+
+def _together(records: Sequence[Record], groups: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+    """Copies, and records of one named group, under the number of the first of them."""
+    first: dict[str, int] = {}
+    named = [
+        first.setdefault(record.group, position) if record.group else position
+        for position, record in enumerate(records)
+    ]
+    own = np.arange(len(groups))
+    return duplicates.joined(len(groups), [(own, groups), (own, np.array(named, np.int64))])
+
+
+def _facts(
+    root: Path,
+    record: Record,
+    masks: MaskCode | None,
+    position: int,
+    at_least: int,
+    keep: Keep | None,
+    max_pixels: int,
+) -> Facts | str:
+    """The facts of one record's files, or why its image cannot be read."""
+    path = root / record.path
     try:
         data = read(path, max_pixels=max_pixels)
         decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
@@ -124,6 +171,10 @@ def _facts(path: Path, position: int, at_least: int, keep: Keep | None, max_pixe
         gray=is_gray(decoded.image),
         notes=decoded.notes,
         hashes=duplicates.hashes(decoded.image, data),
+        thumbnail=crops.thumbnail(decoded.image),
+        border=border(decoded.image),
+        traces=traces(data),
+        map=maps.look(root / record.mask, masks, max_pixels=max_pixels) if record.mask else None,
     )
     if keep is not None:
         keep(position, decoded.image)
@@ -149,12 +200,13 @@ def _ruined(before: DataSet, after: DataSet, aside: list[SetAside]) -> DataError
     """The reason not to go on, where too much cannot be read."""
     total = len(before.records)
     first = few([f"{shown(file.path)} ({file.reason})" for file in aside], 2)
-    learned = {record.label for record in after.records if record.split in ("train", "")}
-    if lost := sorted({record.label for record in before.records if record.split in ("train", "")} - learned):
+    if lost := sorted(_to_learn(before) - _to_learn(after)):
         return DataError(
             f"No readable image to learn from in {few(lost)}: {first}.",
             fix="replace the files, or leave the class out",
         )
+    if total and not after.records:
+        return DataError(f"No image can be read: {first}.", fix="replace the files")
     if total > FEW and len(aside) > MOST_UNREADABLE * total:
         return DataError(
             f"{len(aside):,} of {count(total, 'image')} cannot be read: {first}.",
@@ -162,3 +214,7 @@ def _ruined(before: DataSet, after: DataSet, aside: list[SetAside]) -> DataError
             fix="replace or remove them; `convworks audit` lists them all",
         )
     return None
+
+
+def _to_learn(dataset: DataSet) -> set[str]:
+    return {name for record in dataset.records if learned(record) for name in classes_of(record)}

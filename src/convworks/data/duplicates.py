@@ -75,7 +75,7 @@ def groups(found: Sequence[Hashes], *, near: bool = True, mirrored: bool = True)
     if mirrored:
         turned = _Table.of([one.mirrored for one in found], thumbnails[:, :, ::-1])
         pairs += _alike(turned, plain)
-    return _joined(n, pairs)
+    return joined(n, pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +96,8 @@ def _signs(places: np.ndarray) -> int:
     return int.from_bytes(np.packbits(places[:, 1:] > places[:, :-1]).tobytes(), "big")
 
 
-def _joined(n: int, pairs: Sequence[Pairs]) -> Int[np.ndarray, "n"]:
+def joined(n: int, pairs: Sequence[Pairs]) -> Int[np.ndarray, "n"]:
+    """For each of `n` positions the first of those to which `pairs` of positions join it, directly or by others."""
     rows = np.concatenate([left for left, _ in pairs])
     columns = np.concatenate([right for _, right in pairs])
     graph = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), (n, n))

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from convworks.data.duplicates import Hashes
+from convworks.data.maps import MapFacts
+from convworks.data.traces import Traces
+
+_EVEN = 6.0
+"""Standard deviation, in gray levels, of a line of a drawn border, after encoding."""
+_WIDEST = 4
+"""A border is looked for in this part of each side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
     """What one file turned out to be: upright size in pixels, bytes on disk, Pillow's words for its kind.
 
-    `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did.
+    `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did. `border` is the width of
+    an even frame around the picture, or of bars at two opposite sides of it, as a share of its short side.
+    `map` tells of the record's mask image, None where it has none.
     """
 
     width: int
@@ -25,6 +35,20 @@ class Facts:
     gray: bool
     notes: tuple[str, ...]
     hashes: Hashes
+    thumbnail: UInt8[np.ndarray, "32 32"]
+    border: float
+    traces: Traces
+    map: MapFacts | None = None
+
+    @property
+    def brightness(self) -> float:
+        """The mean gray level, 0 to 255."""
+        return float(self.thumbnail.mean())
+
+    @property
+    def contrast(self) -> float:
+        """The standard deviation of the gray levels of the thumbnail."""
+        return float(self.thumbnail.std())
 
 
 def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
@@ -35,3 +59,33 @@ def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
         return bool((np.abs(levels[..., :2] - levels[..., 1:]) <= 3).all())
 
     return without_colour(image[::7, ::7]) and without_colour(image)
+
+
+def border(image: UInt8[np.ndarray, "h w 3"]) -> float:
+    """The width of the even bars at two opposite sides of a picture, or all around it, as a share of its short side.
+
+    >>> framed = np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)
+    >>> framed[:5] = framed[-5:] = 200
+    >>> border(framed)
+    0.1
+    """
+    short = min(image.shape[:2])
+    turned = image.transpose(1, 0, 2)
+    found = max(
+        min(_even(one), _even(one[::-1])) if _alike(one[0], one[-1]) else 0 for one in (image, turned)
+    )
+    return found / short
+
+
+def _even(image: UInt8[np.ndarray, "h w 3"]) -> int:
+    """How many lines from the first on are even and of its colour."""
+    if image[0].std(0).max() > _EVEN:
+        return 0
+    strip = cv2.cvtColor(np.ascontiguousarray(image[: max(1, len(image) // _WIDEST)]), cv2.COLOR_RGB2GRAY)
+    mean, spread = strip.mean(1), strip.std(1)
+    odd = np.flatnonzero((spread > _EVEN) | (np.abs(mean - mean[0]) > _EVEN))
+    return int(odd[0]) if len(odd) else len(strip)
+
+
+def _alike(one: UInt8[np.ndarray, "w 3"], other: UInt8[np.ndarray, "w 3"]) -> bool:
+    return bool(np.abs(one.mean(0) - other.mean(0)).max() <= 2 * _EVEN)

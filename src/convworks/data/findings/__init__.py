@@ -1,0 +1,22 @@
+"""From the facts of all images to what their owner should know, most urgent first, each with a next step.
+
+One module a subject, each with a function `findings(seen)`: files, copies, balance, boxes, masks, belonging and
+shortcuts.
+"""
+
+from __future__ import annotations
+
+from convworks.data.findings import balance, belonging, boxes, copies, files, masks, shortcuts
+from convworks.data.findings.seen import Copies, Seen, classes_of, learned
+from convworks.events import Finding
+
+__all__ = ["Copies", "Seen", "classes_of", "findings", "learned"]
+
+_URGENCY = {"error": 0, "warning": 1, "note": 2}
+_SUBJECTS = (files, copies, belonging, boxes, masks, balance, shortcuts)
+
+
+def findings(seen: Seen) -> tuple[Finding, ...]:
+    """What was seen: errors first, then warnings, then notes."""
+    said = [finding for subject in _SUBJECTS for finding in subject.findings(seen)]
+    return tuple(sorted(said, key=lambda finding: _URGENCY[finding.level]))
