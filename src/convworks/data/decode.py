@@ -13,10 +13,10 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Num, UInt8
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from convworks.data import cut, files, rgb
+from convworks.data import cut, files, rgb, upright
 from convworks.data.names import shown
 from convworks.data.quiet import hush_libtiff, listening
 from convworks.errors import DecodeError
@@ -53,6 +53,9 @@ _STARTS: dict[bytes, str] = {
 _PLUGINS = (AvifImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Imported here, because Pillow would import all that it has to look for one that is missing."""
 
+Stored = Num[np.ndarray, "h w *c"]
+"""Pixels of a mask image: indices, or red, green and blue."""
+
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 hush_libtiff()
 
@@ -62,7 +65,7 @@ class Decoded:
     """An upright image, and what was done to it.
 
     `size` is (width, height) of the original, upright, even where `image` is smaller. `mode` and `format` are
-    Pillow's words for the file ("RGB", "I;16"; "JPEG").
+    Pillow's words for the file ("RGB", "I;16"; "JPEG"). `turn` is the EXIF orientation, 1 to 8, that was undone.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -70,6 +73,7 @@ class Decoded:
     mode: str
     format: str
     notes: tuple[str, ...] = ()
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,35 @@ def decode_bytes(data: bytes, name: str, *, at_least: int = 0, max_pixels: int =
             raise _refusal(name, data, error, max_pixels) from None
     told = dict.fromkeys(WARNED + shown(text) for text in warned)
     return replace(decoded, notes=(*decoded.notes, *_misnamed(name, decoded.format), *told))
+
+
+def stored(path: Path, *, coloured: bool = False, max_pixels: int = MAX_PIXELS) -> Stored:
+    """The values in a mask image, upright: (h, w) indices as they are stored, of up to 16 bits, or (h, w, 3) colours.
+
+    A palette is an index, unless `coloured`, and so is a gray of three channels; one bit is 0 and 255; alpha is
+    not looked at. Raises DecodeError.
+    """
+    data = read(path, max_pixels=max_pixels)
+    with listening():
+        try:
+            with _open(io.BytesIO(data), max_pixels) as image:
+                image.load()
+                turn, _ = rgb.orientation(image)
+                return upright.turned(_values(image, coloured), turn)
+        except Exception as error:
+            raise _refusal(str(path), data, error, max_pixels) from None
+
+
+def _values(image: Image.Image, coloured: bool) -> Stored:
+    if coloured or (image.mode not in ("1", "L", "LA", "P", "PA") and not image.mode.startswith("I")):
+        colours = np.array(image.convert("RGB"))
+        gray = not coloured and (colours == colours[..., :1]).all()
+        return colours[..., 0] if gray else colours
+    if image.mode == "1":
+        return np.array(image.convert("L"))
+    if image.mode in ("LA", "PA"):
+        return np.array(image)[..., 0]
+    return np.array(image)
 
 
 def from_pil(image: Image.Image) -> Decoded:
@@ -179,7 +212,12 @@ def _finish(image: Image.Image, size: tuple[int, int], mode: str, data: bytes) -
     if image.format in ("JPEG", "MPO") and data and cut.is_cut(data, image):
         notes.append(cut.CUT)
     return Decoded(
-        image=pixels, size=_upright(size, turn), mode=mode, format=image.format or "", notes=tuple(notes)
+        image=pixels,
+        size=_upright(size, turn),
+        mode=mode,
+        format=image.format or "",
+        notes=tuple(notes),
+        turn=turn,
     )
 
 
