@@ -1,4 +1,4 @@
-"""A file is written whole or not at all: beside its place, synced, then renamed over it."""
+"""A file is written whole or not at all: beside its place, synced, then renamed over it; and where ours are kept."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def kept(what: str) -> Path:
+    """The user's folder of `what` we keep: in CONVWORKS_CACHE, else convworks/ in XDG_CACHE_HOME, else in ~/.cache."""
+    if chosen := os.environ.get("CONVWORKS_CACHE"):
+        return Path(chosen).expanduser() / what
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "convworks" / what
 
 
 def sweep(folder: Path) -> int:

@@ -1,8 +1,10 @@
-"""Each image decoded once: kept at the size that training asks for, in memory as far as that goes."""
+"""Each image decoded once: kept at the size that training asks for, in memory as far as that goes, then on disk."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,24 +12,39 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from convworks.data.cache import SETTLED, ImageCache, Signature, signature
 from convworks.data.decode import MAX_PIXELS, decode
+from convworks.data.names import shown
+from convworks.data.patience import within
+from convworks.errors import DecodeError
 
 LONGEST = 8
 """A longer side of more than this many shorter ones is compressed to it: a strip of 1 x 4000 stays small."""
 
+PATIENCE = 120.0
+"""Seconds after which a file that is still being read is given up, to be tried once more."""
+
 
 class PixelStore:
-    """Images with a short side of at most `side` pixels, kept in memory up to `limit_bytes`, decoded again beyond it.
+    """Images with a short side of at most `side` pixels, kept in memory up to `limit_bytes`, beyond it in `cache`.
 
-    Images come by `put`, while an audit decodes them anyway, or by the first `get`; positions are those of
-    `paths`. Threads may share a store. Forked processes share what it held before, and add to their own.
+    Where neither has room they are decoded again. Images come by `put`, while an audit decodes them anyway, or by the
+    first `get`; positions are those of `paths`. Threads may share a store. Forked processes share what it held
+    before, and add to their own.
     """
 
     def __init__(
-        self, paths: Sequence[Path], side: int, limit_bytes: int, *, max_pixels: int = MAX_PIXELS
+        self,
+        paths: Sequence[Path],
+        side: int,
+        limit_bytes: int,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        cache: ImageCache | None = None,
     ) -> None:
-        self.side, self.limit_bytes = side, limit_bytes
+        self.side, self.limit_bytes, self.cache = side, limit_bytes, cache
         self._paths, self._max_pixels = paths, max_pixels
+        self._began = time.time()
         self._images: list[UInt8[np.ndarray, "h w 3"] | None] = [None] * len(paths)
         self._bytes = 0
         self._lock = threading.Lock()
@@ -37,7 +54,7 @@ class PixelStore:
 
     @property
     def held(self) -> int:
-        """How many images are in memory; the others are decoded each time."""
+        """How many images are in memory."""
         return sum(image is not None for image in self._images)
 
     @property
@@ -46,35 +63,86 @@ class PixelStore:
         return self._bytes
 
     def put(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Keeps an image, decoded at `side` or larger, under its position while there is room."""
-        if self._images[index] is None and self._bytes < self.limit_bytes:
-            self._keep(index, resized(image, self.side))
+        """Keeps an image, decoded at `side` or larger since this store was made, under its position."""
+        if self._images[index] is not None or (self._bytes >= self.limit_bytes and self.cache is None):
+            return
+        small = resized(image, self.side)
+        if not self._keep(index, small) and self.cache is not None:
+            file = self._signature(index)
+            if file is not None and file.changed < self._began - SETTLED:
+                self.cache.put(file.key, small)
 
     def get(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """The image at a position, RGB, read-only. Raises DecodeError where its file was damaged since."""
+        """The image at a position, RGB, read-only.
+
+        Raises DecodeError where its file was damaged since, or cannot be read in `PATIENCE` seconds, twice.
+        """
         image = self._images[index]
-        if image is None:
-            decoded = decode(self._paths[index], at_least=self.side, max_pixels=self._max_pixels)
-            image = resized(decoded.image, self.side)
+        return self._fetched(index) if image is None else image
+
+    def _fetched(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        began, file = time.time(), self._signature(index)
+        if self.cache is None or file is None:
+            image = self._decoded(index)
             self._keep(index, image)
+            return image
+        kept = self.cache.get(file.key)
+        if kept is not None:
+            return kept
+        image = self._decoded(index)
+        unchanged = file.changed < began - SETTLED and file == self._signature(index)
+        if not self._keep(index, image) and unchanged:
+            self.cache.put(file.key, image)
         return image
+
+    def _signature(self, index: int) -> Signature | None:
+        """What tells the file from any other; None where nothing is kept on disk, or the file cannot be looked at."""
+        if self.cache is None:
+            return None
+        try:
+            return signature(self._paths[index], f"{self.side} {LONGEST} {self._max_pixels}")
+        except OSError:
+            return None
+
+    def _decoded(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        """The image from its file, which gets a second chance: a disk or network may have failed for a moment."""
+        path = self._paths[index]
+
+        def work() -> UInt8[np.ndarray, "h w 3"]:
+            return resized(decode(path, at_least=self.side, max_pixels=self._max_pixels).image, self.side)
+
+        with contextlib.suppress(DecodeError, TimeoutError):
+            return within(PATIENCE, work)
+        try:
+            return within(PATIENCE, work)
+        except TimeoutError:
+            raise DecodeError(
+                f"{shown(str(path))}: still not read after {PATIENCE:g} seconds, in each of two tries",
+                fix="see whether the disk or network that it lies on answers",
+            ) from None
 
     def select(self, rows: Sequence[int]) -> PixelStore:
         """A store of the images at `rows`, in that order; it shares the memory of those that are held."""
         chosen = PixelStore(
-            [self._paths[row] for row in rows], self.side, self.limit_bytes, max_pixels=self._max_pixels
+            [self._paths[row] for row in rows],
+            self.side,
+            self.limit_bytes,
+            max_pixels=self._max_pixels,
+            cache=self.cache,
         )
         for position, row in enumerate(rows):
             if (image := self._images[row]) is not None:
                 chosen._keep(position, image)
         return chosen
 
-    def _keep(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    def _keep(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> bool:
+        """Whether the image is now, or was already, in memory."""
         image.setflags(write=False)
         with self._lock:
             if self._images[index] is None and self._bytes + image.nbytes <= self.limit_bytes:
                 self._images[index] = image
                 self._bytes += image.nbytes
+        return self._images[index] is not None
 
 
 def resized(image: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "h2 w2 3"]:
