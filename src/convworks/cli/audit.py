@@ -6,19 +6,24 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convworks.data.audit import Audit
-    from convworks.data.record import DataSet
+    from convworks.data.overview import Overview, Part
 
 HELP = """\
-Look at every image once: what the data is, which files cannot be read, which are copies of one another,
-within and across train, val and classes. Your files are not written to.
+Look at every image once: what the data is, which files cannot be read, which are copies or parts of one another,
+within and across train, val and classes, and what is odd about boxes, masks, classes, groups and file properties.
+Your files are not written to. Corrections lie beside the data: see `convworks.data.corrections`.
 Exit code 1 when something needs attention."""
 EXAMPLES = ("convworks audit pets/", "convworks audit labels.csv --json > audit.json")
+
+KINDS = {"detection": "boxes", "localization": "one box an image", "segmentation": "masks"}
+"""What a task beside classification is about, in words."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +32,19 @@ def add(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         type=Path,
-        help="a folder with one folder a class, or a CSV table of path,label",
+        help="a folder of images with their annotation, or a table of path,label",
     )
     parser.add_argument(
-        "--source", default="auto", metavar="NAME", help="auto, folder or csv (default: auto)"
+        "--source",
+        default="auto",
+        metavar="NAME",
+        help="auto, folder, csv, coco, voc, yolo or masks (default: auto)",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="images to leave out, relabel or keep together (default: DATA.corrections.toml, where there is one)",
     )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="threads (default: one a core)")
     parser.add_argument(
@@ -49,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 0 or args.max_pixels < 1:
         raise RecipeError("--workers is at least 0, and --max-pixels at least 1.")
-    dataset = sources.read(args.data, source=args.source)
+    dataset = sources.read(args.data, source=args.source, corrections=args.corrections)
     found = audit.scan(
         dataset,
         workers=args.workers or os.cpu_count() or 1,
@@ -72,24 +86,27 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(found: Audit) -> dict[str, Any]:
     """All that was found as plain values for JSON, with every file named."""
-    dataset = found.dataset
+    from convworks.data.overview import overview
+
+    dataset, seen = found.dataset, overview(found)
     members: dict[int, list[str]] = {}
     for record, group in zip(dataset.records, found.groups.tolist(), strict=True):
         members.setdefault(group, []).append(record.path)
+    parts = [asdict(part) for part in seen.parts]
     return {
         "root": str(dataset.root),
         "source": dataset.source,
         "task": dataset.task,
-        "images": len(dataset.records),
+        "images": seen.images,
         "classes": list(dataset.classes),
-        "counts": {
-            split or "all": dict(sorted(counts.items())) for split, counts in _counts(dataset).items()
-        },
-        "short_sides": dict(zip(("smallest", "median", "largest"), _short_sides(found), strict=True)),
-        "gray": sum(fact.gray for fact in found.facts),
+        "counts": {part.split or "all": dict(part.by_class) for part in seen.parts},
+        "parts": parts,
+        "short_sides": dict(zip(("smallest", "median", "largest"), seen.short_sides, strict=True)),
+        "objects": asdict(seen.objects) if seen.objects else None,
+        "gray": seen.gray,
         "notes": list(dataset.notes),
         "findings": [
-            {name: getattr(finding, name) for name in ("code", "level", "said", "evidence", "action")}
+            {name: value for name, value in asdict(finding).items() if name != "epoch"}
             for finding in found.findings
         ],
         "set_aside": [{"path": file.path, "reason": file.reason} for file in dataset.set_aside],
@@ -99,38 +116,55 @@ def summary(found: Audit) -> dict[str, Any]:
 
 def lines(found: Audit) -> list[str]:
     """What was found, for a person: the data in a few lines, then a line a finding with its files below it."""
-    from convworks.data.names import count, few, shown
+    from convworks.data.names import count, shown
+    from convworks.data.overview import overview
 
-    dataset = found.dataset
+    dataset, seen = found.dataset, overview(found)
+    about = KINDS.get(dataset.task, "several labels an image" if dataset.task == "multilabel" else "")
     said = [
-        f"Data    {shown(str(dataset.root))}: {count(len(dataset.records), 'usable image')}, "
-        f"{count(len(dataset.classes), 'class', 'classes')}, read as {dataset.source}."
+        f"Data    {shown(str(dataset.root))}: {count(seen.images, 'usable image')}, "
+        f"{count(len(dataset.classes), 'class', 'classes')}{f', {about}' if about else ''}, read as {dataset.source}."
     ]
-    for split, counts in _counts(dataset).items():
-        classes = few([f"{name} {number:,}" for name, number in sorted(counts.items())], 12)
-        said.append(f"{split.capitalize() or 'Counts':<8}{counts.total():,}: {classes}.")
-    small, median, large = _short_sides(found)
-    gray = sum(fact.gray for fact in found.facts)
-    said.append(f"Sizes   short side {small} to {large} px, median {median}; {gray:,} without colour.")
+    said += [_part(part) for part in seen.parts]
+    small, median, large = seen.short_sides
+    said.append(f"Sizes   short side {small} to {large} px, median {median}; {seen.gray:,} without colour.")
+    said += _objects(seen)
     said += [f"Note    {note}" for note in dataset.notes]
     for finding in found.findings:
         mark = {"note": "-", "warning": "!", "error": "x"}[finding.level]
         said.append(f"  {mark} {finding.said}")
         said += [f"      {finding.evidence}"] if finding.evidence else []
+        said += [f"      Why: {finding.why}."] if finding.why and finding.level != "note" else []
         said += [f"      Next: {finding.action}."] if finding.action else []
     return said
 
 
-def _counts(dataset: DataSet) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for record in dataset.records:
-        counts.setdefault(record.split, Counter())[record.label] += 1
-    return counts
+def _part(part: Part) -> str:
+    """How much of each class there is in a split: pixels where they are told, else objects, else images."""
+    start = f"{part.split.capitalize() or 'Counts':<8}{part.images:,}"
+    if part.pixels:
+        shares = {name: f"{share:.1%}" for name, share in part.pixels.items()}
+        return f"{start} images, pixels: {_few(shares)}."
+    if part.objects:
+        return f"{start} images, {sum(part.objects.values()):,} objects: {_few(part.objects)}."
+    return f"{start}: {_few(part.by_class)}."
 
 
-def _short_sides(found: Audit) -> tuple[int, int, int]:
-    sides = sorted(min(fact.width, fact.height) for fact in found.facts) or [0]
-    return sides[0], sides[len(sides) // 2], sides[-1]
+def _few(values: Mapping[str, int | str]) -> str:
+    from convworks.data.names import few
+
+    told = [f"{name} {value if isinstance(value, str) else f'{value:,}'}" for name, value in values.items()]
+    return few(told, 12)
+
+
+def _objects(seen: Overview) -> list[str]:
+    if seen.objects is None:
+        return []
+    (least, usual, most), (small, median, large) = seen.objects.an_image, seen.objects.side
+    return [
+        f"Objects {least:.0f} to {most:.0f} an image, median {usual:.0f}; {small:.0f} to {large:.0f} px wide and high, "
+        f"median {median:.0f}, {seen.objects.share[1]:.0%} of the short side."
+    ]
 
 
 def _progress(done: int, total: int) -> None:

@@ -48,9 +48,14 @@ class Audit:
     dataset: DataSet
     positions: Int[np.ndarray, "n"]
     facts: tuple[Facts, ...]
-    copies: Copies
+    seen: Seen
     together: Int[np.ndarray, "n"]
     findings: tuple[Finding, ...]
+
+    @property
+    def copies(self) -> Copies:
+        """Which of the images are copies, and of what kind."""
+        return self.seen.copies
 
     @property
     def groups(self) -> Int[np.ndarray, "n"]:
@@ -113,7 +118,7 @@ def scan(
         dataset=usable,
         positions=np.array(positions, np.int64),
         facts=tuple(facts),
-        copies=copies,
+        seen=seen,
         together=_together(usable.records, copies.groups),
         findings=said,
     )

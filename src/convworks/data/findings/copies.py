@@ -48,8 +48,9 @@ def _leaks(seen: Seen) -> Iterator[Finding]:
             yield about(
                 "leak",
                 "warning",
-                f"{len(copies)} of {totals[measured]} {WORDS[measured]} images are copies of "
-                f"{WORDS[learned]} images: a score on them says too much.",
+                f"{len(copies):,} of {totals[measured]:,} {WORDS[measured]} images "
+                f"{'is a copy' if len(copies) == 1 else 'are copies'} of {WORDS[learned]} images: "
+                "a score on them says too much.",
                 pairs=_paths(seen, copies),
                 why="a net is right about what it has learned by heart, whether or not it has learned the classes",
                 action=f"remove the copies from {measured}",

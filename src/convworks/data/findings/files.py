@@ -54,9 +54,11 @@ def _aside(seen: Seen) -> Iterator[Finding]:
         yield about(
             "set-aside",
             "warning",
-            f"{count(len(others), 'file')} set aside by name or place.",
+            f"{count(len(others), 'file or object', 'files or objects')} set aside while reading.",
             files=[file.path for file in others],
             evidence=told(others),
+            why="they are neither learned from nor measured",
+            action="mend what the reason names",
         )
 
 

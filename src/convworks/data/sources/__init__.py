@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convworks.data import corrections as corrected
 from convworks.data.names import shown
 from convworks.data.record import DataSet
 from convworks.errors import DataError, nearest, unknown
@@ -53,13 +54,18 @@ def find(root: Path) -> str:
     )
 
 
-def read(root: Path, *, source: str = "auto") -> DataSet:
-    """All records at `root`, read by the named source, or by the first that fits.
+def read(root: Path, *, source: str = "auto", corrections: Path | None = None) -> DataSet:
+    """All records at `root`, read by the named source, or by the first that fits, as their owner corrected them.
 
+    Corrections are those in the file given, or in the one that lies beside `root` under their name, if any.
     Raises DataError with what was found, what was expected and a fix.
     """
     existing(root)
-    return module(find(root) if source == "auto" else source).read(root)
+    dataset: DataSet = module(find(root) if source == "auto" else source).read(root)
+    place = corrections or corrected.beside(root)
+    if corrections is None and not place.is_file():
+        return dataset
+    return corrected.applied(dataset, corrected.read(place), name=place.name)
 
 
 def write(dataset: DataSet, destination: Path, *, source: str) -> None:
