@@ -50,7 +50,7 @@ class Sample:
 
     `image` is HWC uint8 RGB. `label` is the class of the whole image, -1 where there is none. `boxes` (n, 4) go with
     `labels` (n,), with `masks` (n, h, w), one an object, and with `points` (n, k, 2) as x, y in pixels, NaN where
-    a point is not visible. `class_map` (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none.
+    a point is not known. `class_map` (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none.
     """
 
     image: UInt8[np.ndarray, "h w 3"]

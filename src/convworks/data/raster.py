@@ -122,6 +122,11 @@ def class_map(
     return found.astype(np.uint8)
 
 
+def coloured(code: MaskCode) -> bool:
+    """Whether a code is of colours, not of indices."""
+    return any(len(value) == 3 for value, _ in code.values)
+
+
 def values(stored: Num[np.ndarray, "h w *c"]) -> dict[tuple[int, ...], int]:
     """How many pixels have each value, or each colour, the most frequent first.
 
