@@ -16,6 +16,7 @@ from convworks.arithmetic import spec
 from convworks.arithmetic.cost import multiply_adds, parameters
 from convworks.arithmetic.field import PIXEL, seen, through
 from convworks.arithmetic.notation import parse, write
+from convworks.arithmetic.program import python
 from convworks.arithmetic.shape import fit
 from convworks.arithmetic.spec import Layer, Net, Volume
 from convworks.errors import NetError
@@ -108,6 +109,29 @@ def test_the_module_agrees_with_its_arithmetic(kind: type[Layer]) -> None:
 def test_the_notation_gives_it_back(kind: type[Layer]) -> None:
     for layer in grid(kind):
         assert parse(write((layer,))) == (layer,)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_python_computes_the_same(kind: type[Layer]) -> None:
+    compared = 0
+    for number, (layer, volume) in enumerate(product(grid(kind), VOLUMES)):
+        net = Net(layers=(layer,), input=volume)
+        try:
+            fit(layer, volume)
+        except NetError:
+            continue
+        if number % 3 and compared > 60:
+            continue
+        compared += 1
+        built, names = build(net).eval(), dict[str, Any]()
+        exec(python(net), names)
+        written = names["Net"]().eval()
+        for ours, theirs in zip(built.parameters(), written.parameters(), strict=True):
+            theirs.data.copy_(ours.data)
+        x = torch.randn((2, volume.channels) if volume.flat else (2, 4, 10, 7))
+        with torch.no_grad():
+            assert torch.allclose(built(x), written(x), rtol=0, atol=1e-6), (layer, volume)
+    assert compared
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from convworks.arithmetic.notation import write
 from convworks.arithmetic.shape import fit
 from convworks.arithmetic.spec import (
     BatchNorm,
@@ -66,6 +67,19 @@ def runs(layers: Sequence[Layer], volume: Volume) -> list[Run]:
     if start < at:
         found.append(Run(layers=tuple(layers[start:at]), times=1, first=start, input=inputs[start]))
     return found
+
+
+def folded(layers: Sequence[Layer], volume: Volume) -> str:
+    """The notation with what repeats written once; `parse` gives the layers back. Raises NetError.
+
+    >>> from convworks.arithmetic.notation import parse, volume
+    >>> folded(parse("conv3-8 p1 relu conv3-8 p1 relu conv3-8 p1 relu fc10"), volume("32"))
+    'conv3-8 p1 relu 2*(conv3-8 p1 relu) fc10'
+    """
+    return " ".join(
+        f"{run.times}*({write(run.layers)})" if run.times > 1 else write(run.layers)
+        for run in runs(layers, volume)
+    )
 
 
 def _repetition(codes: list[int], inputs: list[Volume], at: int) -> tuple[int, int]:

@@ -155,12 +155,12 @@ def text(vertical: Axis, horizontal: Axis) -> str:
     for place, row in enumerate(rows):
         if place and row != rows[place - 1] + 1:
             lines.append(" :")
-        kinds = [cell(vertical, horizontal, row, column) for column in columns]
+        kinds: list[Cell] = [cell(vertical, horizontal, row, column) for column in columns]
         met.update(kinds)
         lines.append(_line(vertical, horizontal, row, columns, [LETTERS[kind] for kind in kinds]))
     down, across = vertical.slid.window.stride, horizontal.slid.window.stride
     said = f"[ ] the first window, the next is {_many(down, 'row')} or {_many(across, 'column')} further on"
-    legend = [f" {letter}  {SAID[kind]}" for kind, letter in LETTERS.items() if kind in met and letter != " "]
+    legend = [f" {LETTERS[kind]}  {SAID[kind]}" for kind in LETTERS if kind in met - {"padding unread"}]
     return "\n".join([*lines, "", said, *legend])
 
 

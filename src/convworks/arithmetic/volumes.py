@@ -95,7 +95,8 @@ def described(net: Net, walk: Walk) -> str:
     """What the picture shows, in words, a layer after the other."""
     parts = [f"Input {net.input}"]
     for row in walk.rows[:200]:
-        name = {Residual: "sum", Concat: "stack"}.get(type(row.layer)) or write_layer(row.layer)
+        joins = {"Residual": "sum", "Concat": "stack"}
+        name = joins.get(type(row.layer).__name__) or write_layer(row.layer)
         said = f"{row.place} {name}: {row.output or 'impossible'}"
         parts.append(said + (f" ({fit_words(row)})" if fit_words(row) not in ("", "fits") else ""))
     if len(walk.rows) > 200:
@@ -226,7 +227,7 @@ class _Drawing:
     ) -> None:
         """A volume with its size, its layer, what rides on it and how it fits."""
         extent = self.extent(volume)
-        labels = [(str(volume).replace("x", "×"), "strong")]
+        labels: list[tuple[str, str | None]] = [(str(volume).replace("x", "×"), "strong")]
         labels += [(part, None) for name in names for part in broken(name, LETTERS)]
         labels += [(part, "soft") for part in broken(" ".join(riders), LETTERS) if part]
         if mark:
