@@ -218,6 +218,15 @@ def test_a_selection_keeps_what_is_held(paths: list[Path], decoded: list[str]) -
     assert decoded == ["0.png", "1.png", "2.png", "4.png"]
 
 
+def test_paths_are_made_when_they_are_asked_for(paths: list[Path], decoded: list[str]) -> None:
+    lazy = pixels.Paths(5, lambda index: paths[index])
+    assert list(lazy) == paths and lazy[-1] == paths[4] and lazy[1:4:2] == paths[1:4:2]
+    with pytest.raises(IndexError):
+        lazy[5]
+    PixelStore(lazy, 32, 0).select([4, 2]).select([1]).get(0)
+    assert decoded == ["2.png"]
+
+
 def test_a_file_that_vanished_is_named(paths: list[Path]) -> None:
     paths[3].unlink()
     with pytest.raises(DecodeError, match=r"3\.png"):

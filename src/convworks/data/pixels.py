@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -23,6 +24,24 @@ LONGEST = 8
 
 PATIENCE = 120.0
 """Seconds after which a file that is still being read is given up, to be tried once more."""
+
+
+class Paths(Sequence[Path]):
+    """`count` paths, each made by `of` from its position when it is asked for."""
+
+    def __init__(self, count: int, of: Callable[[int], Path]) -> None:
+        self._places, self._of = range(count), of
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        places = self._places[index]
+        return self._of(places) if isinstance(places, int) else [self._of(place) for place in places]
 
 
 class PixelStore:
@@ -61,6 +80,11 @@ class PixelStore:
     def held_bytes(self) -> int:
         """What the images in memory take."""
         return self._bytes
+
+    @property
+    def note(self) -> str:
+        """Why images are decoded again each time; empty where they are not, or not yet."""
+        return self.cache.note if self.cache is not None else ""
 
     def put(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
         """Keeps an image, decoded at `side` or larger since this store was made, under its position."""
@@ -124,7 +148,7 @@ class PixelStore:
     def select(self, rows: Sequence[int]) -> PixelStore:
         """A store of the images at `rows`, in that order; it shares the memory of those that are held."""
         chosen = PixelStore(
-            [self._paths[row] for row in rows],
+            Paths(len(rows), lambda position: self._paths[rows[position]]),
             self.side,
             self.limit_bytes,
             max_pixels=self._max_pixels,

@@ -10,7 +10,7 @@ from typing import Any
 from convworks.data.record import DataSet
 from convworks.evaluation.result import Evaluation
 from convworks.evaluation.verdicts import counts_of, diagnose, score
-from convworks.events import Event, Interrupted, WeightsLoaded
+from convworks.events import Event, Finding, Interrupted, WeightsLoaded
 from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
@@ -53,6 +53,8 @@ def done(work: Job, place: Run | None, team: Team) -> Generator[Event, None, tup
     yield prepare.found(prepared)
     yield prepare.divided(prepared)
     yield from (finding for finding in prepared.audit.findings if finding.code != "unreadable")  # said above
+    if note := prepared.store.note:
+        yield Finding(code="cache", level="note", said=note)
     if place is not None:
         place.write_data(prepare.manifest(prepared))
         place.write_recipe(recipe)

@@ -15,7 +15,8 @@ from jaxtyping import Int
 
 from convworks.data import audit, decode, measure, sources, split
 from convworks.data.audit import Audit
-from convworks.data.pixels import PixelStore
+from convworks.data.cache import ImageCache
+from convworks.data.pixels import Paths, PixelStore
 from convworks.data.record import DataSet
 from convworks.errors import DataError, RunError
 from convworks.evaluation.uncertainty import chance, majority
@@ -90,10 +91,11 @@ def prepare(
     Raises DataError where too little is left to learn from and to measure with.
     """
     store = PixelStore(
-        [dataset.root / record.path for record in dataset.records],
+        Paths(len(dataset.records), lambda row: dataset.root / dataset.records[row].path),
         side,
         int(MEMORY * free_memory()),
         max_pixels=options.max_pixels,
+        cache=ImageCache(),
     )
     found = audit.scan(
         dataset,
