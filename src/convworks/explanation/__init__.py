@@ -1,0 +1,1 @@
+"""What a net does inside, and the claims of the guide measured: arrays and plain values, no drawing."""
