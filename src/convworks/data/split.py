@@ -1,15 +1,23 @@
-"""Which images measure and which learn: seeded, every class on both sides, copies on one side only."""
+"""Which images measure and which learn: seeded, every class on both sides, copies and groups on one side only.
+
+Images of one class each go by `split`, images that show several by `split_sets`: what is rarest is given out first, to
+the side that misses it.
+
+Source: the iterative stratification of K. Sechidis, G. Tsoumakas and I. Vlahavas, On the Stratification of Multi-Label Data (2011).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 
 from convworks.data.names import count, few
+from convworks.data.record import Record
 
 _Group = Counter[str]
 """How many images of each class a group of copies holds: nearly always of one class."""
@@ -45,9 +53,57 @@ def split(
     for group in order:
         for name in held[group]:
             by_class.setdefault(name, []).append(group)
-    taken = _take(held, _targets(labels, by_class, fraction), order)
+    taken = _take(held, _targets(Counter(labels), by_class, fraction), order)
     _mend(held, by_class, taken)
     return np.array(taken, np.bool_)[inverse]
+
+
+def split_sets(
+    sets: Sequence[Sequence[str]],
+    groups: Int[np.ndarray, "n"],
+    fraction: float,
+    seed: int,
+    *,
+    keys: Sequence[str] = (),
+) -> Bool[np.ndarray, "n"]:
+    """True for the images of the smaller part, where each shows several classes, one of them often, or none.
+
+    `sets` names what each image shows, an object a name: about `fraction` of the objects of every class, and of the
+    images, comes to be in the smaller part, in whole groups. A class that lies in two groups or more has an image on
+    each side where groups of several classes allow it; seed and `keys` decide as they do in `split`.
+
+    >>> part = split_sets([["car"], ["car", "bus"], [], ["car"], ["bus"], []] * 2, np.arange(12), 0.5, seed=0)
+    >>> int(part.sum())
+    6
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"fraction must lie in [0, 1), not {fraction}")
+    ids, inverse = np.unique(groups, return_inverse=True)
+    if fraction == 0 or not len(ids):
+        return np.zeros(len(sets), np.bool_)
+    held: list[_Group] = [Counter() for _ in range(len(ids))]
+    for names, group in zip(sets, inverse.tolist(), strict=True):
+        held[group].update(names)
+    order = _order(inverse, len(ids), seed, keys)
+    by_class: dict[str, list[int]] = {}
+    for group in order:
+        for name in held[group]:
+            by_class.setdefault(name, []).append(group)
+    images = np.bincount(inverse, minlength=len(ids)).tolist()
+    taken = _stratified(held, images, by_class, fraction, order)
+    _mend(held, by_class, taken)
+    return np.array(taken, np.bool_)[inverse]
+
+
+def of_records(
+    records: Sequence[Record], groups: Int[np.ndarray, "n"], fraction: float, seed: int
+) -> Bool[np.ndarray, "n"]:
+    """True for the records of the smaller part, by the classes that they have or show; paths are the keys."""
+    keys = [record.path for record in records]
+    if any(record.labels or (record.boxes and not record.label) for record in records):
+        sets = [record.labels or tuple(box.name for box in record.boxes) for record in records]
+        return split_sets(sets, groups, fraction, seed, keys=keys)
+    return split([record.label for record in records], groups, fraction, seed, keys=keys)
 
 
 def undivided(labels: Sequence[str], groups: Int[np.ndarray, "n"]) -> tuple[str, ...]:
@@ -83,9 +139,8 @@ def _order(inverse: Int[np.ndarray, "n"], number: int, seed: int, keys: Sequence
     return sorted(range(number), key=draw)
 
 
-def _targets(labels: Sequence[str], by_class: dict[str, list[int]], fraction: float) -> dict[str, int]:
+def _targets(sizes: Mapping[str, int], by_class: dict[str, list[int]], fraction: float) -> dict[str, int]:
     """Images wanted of each class: at least one and not all, where its groups allow both."""
-    sizes = Counter(labels)
     return {
         name: min(max(int(sizes[name] * fraction + 0.5), 1), sizes[name] - 1) if len(holding) > 1 else 0
         for name, holding in by_class.items()
@@ -100,6 +155,32 @@ def _take(held: list[_Group], missing: dict[str, int], order: list[int]) -> list
         if sum(map(abs, after.values())) < sum(abs(missing[name]) for name in after):
             taken[group] = True
             missing.update(after)
+    return taken
+
+
+def _stratified(
+    held: list[_Group], images: list[int], by_class: dict[str, list[int]], fraction: float, order: list[int]
+) -> list[bool]:
+    """Class by class from the rarest on, the groups not given yet in order: each taken while its class misses it.
+
+    Those that show nothing come last, and are taken while images are missed.
+    """
+    objects = {name: sum(held[group][name] for group in holding) for name, holding in by_class.items()}
+    missing = _targets(objects, by_class, fraction)
+    wanted = fraction * sum(images)
+    taken = [False] * len(held)
+
+    def rarest(group: int) -> tuple[float, str]:
+        return min(((objects[name], name) for name in held[group]), default=(math.inf, ""))
+
+    for group in sorted(order, key=rarest):
+        number, name = rarest(group)
+        size, missed = (held[group][name], missing[name]) if number < math.inf else (images[group], wanted)
+        if abs(missed - size) < abs(missed):
+            taken[group] = True
+            wanted -= images[group]
+            for shown, marked in held[group].items():
+                missing[shown] -= marked
     return taken
 
 

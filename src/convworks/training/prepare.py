@@ -215,11 +215,11 @@ def as_before(prepared: Prepared, before: dict[str, Any]) -> Prepared:
     old = [
         exact.get((path, digest)) or by_content.get(digest) or by_path.get(path) for path, _, _, digest in now
     ]
-    of_group = {group: part for group, part in zip(prepared.audit.groups.tolist(), old, strict=True) if part}
+    of_group = {group: part for group, part in zip(prepared.audit.together.tolist(), old, strict=True) if part}
     parts = np.array(
         [
             was or of_group.get(group) or drawn
-            for was, group, (_, _, drawn, _) in zip(old, prepared.audit.groups.tolist(), now, strict=True)
+            for was, group, (_, _, drawn, _) in zip(old, prepared.audit.together.tolist(), now, strict=True)
         ]
     )
     learn, tune, measured = (np.flatnonzero(parts == name) for name in ("learn", "tune", "measure"))
@@ -248,9 +248,7 @@ def _parts(
     rows = np.arange(len(records))
 
     def part(of: Int[np.ndarray, "r"], share: float, key: int) -> np.ndarray:
-        labels = [records[row].label for row in of.tolist()]
-        keys = [records[row].path for row in of.tolist()]
-        return split.split(labels, found.groups[of], share, key, keys=keys)
+        return split.of_records([records[row] for row in of.tolist()], found.together[of], share, key)
 
     learn = rows[splits == "train"]
     given = [name for name in ("test", "val") if (splits == name).any()]
@@ -260,7 +258,8 @@ def _parts(
     else:
         out = part(learn, options.holdout, seed)
         measured, learn = learn[out], learn[~out]
-        how = f"drawn by seed {seed}, copies kept on one side"
+        kept = "copies and groups" if any(record.group for record in records) else "copies"
+        how = f"drawn by seed {seed}, {kept} kept on one side"
     if len(given) == 2:
         tune = rows[splits == "val"]
         return learn, tune, measured, f"{how}, val/ chooses"

@@ -39,7 +39,7 @@ def probe(work: Work) -> Iterator[Event]:
     )
     kept = [column.double().numpy() for column in columns]
     labels, classes = data.labels[rows], len(data.classes)
-    folds = linear.folds_of(labels, data.audit.groups[rows], seed)
+    folds = linear.folds_of(labels, data.audit.together[rows], seed)
     learns = classes * (kept[-1].shape[1] + 1)
     yield StageStarted(stage="probe", epochs=0, learns=learns, said="a new last layer, solved to its optimum")
     found = work.team.from_leader(linear.cross_validate(kept[-1], labels, classes, folds))
