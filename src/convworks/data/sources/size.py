@@ -31,14 +31,21 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 def displayed(path: Path) -> Size:
     """(width, height) of the upright image in a file; (0, 0) where its header does not say it."""
+    return oriented(path)[0]
+
+
+def oriented(path: Path) -> tuple[Size, int]:
+    """(width, height) of the upright image in a file, (0, 0) if unknown, and the EXIF orientation (1 to 8)."""
     try:
         with files.opened(path, 1 << 62) as file:
             width, height, turn = _stored(file)
     except (DecodeError, OSError, struct.error, IndexError, ValueError):
-        return (0, 0)
+        return (0, 0), 1
     if width < 1 or height < 1:
-        return (0, 0)
-    return (height, width) if 5 <= turn <= 8 else (width, height)
+        return (0, 0), 1
+    if not 1 <= turn <= 8:
+        turn = 1
+    return (height, width) if turn >= 5 else (width, height), turn
 
 
 def _stored(file: BinaryIO) -> tuple[int, int, int]:

@@ -99,6 +99,12 @@ def write(dataset: DataSet, destination: Path) -> None:
                 f"{shown(record.path)}: its header does not say its size, by which YOLO divides.",
                 fix="save it as JPEG or PNG, or take it out",
             )
+        if record.size not in ((0, 0), size):
+            raise DataError(
+                f"{shown(record.path)}: annotated as {record.size[0]}x{record.size[1]}, but it is shown as "
+                f"{size[0]}x{size[1]}.",
+                fix="bring the image to the size that was annotated, or annotate it again",
+            )
         copying.copy(dataset.root / record.path, destination, f"images/{name}", placed)
         label = destination / "labels" / f"{listing.stem(name)}.txt"
         label.parent.mkdir(parents=True, exist_ok=True)
