@@ -1,0 +1,115 @@
+"""What is to be said of a module that was followed: the arithmetic's findings, and what following alone can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convworks.arithmetic.advice import Finding, gravest_first, of_row, scales
+from convworks.layers.tracing.recorder import Operator
+from convworks.layers.tracing.traced import Traced, label, row_of
+
+NAMED = 3
+"""How many of a kind are named."""
+
+
+def advise(traced: Traced, objects: Sequence[float] = ()) -> list[Finding]:
+    """All findings, the gravest first, then from the input on; `objects` are sizes in pixels of the input."""
+    found = [finding for operator in traced.operators for finding in _of_operator(traced, operator)]
+    found += _unknown(traced)
+    found += _unused(traced)
+    last = traced.last_map
+    if last is not None and last.fields is not None:
+        gathered = last.place != len(traced.operators) or last.reach == "all"
+        found += scales(where(last), last.fields, objects, gathered=gathered)
+    return gravest_first(found)
+
+
+def where(operator: Operator) -> str:
+    """An operator's place, its module and line, and what it is."""
+    name = f", {operator.path}" if operator.path else ""
+    at = f", {operator.location}" if operator.location else ""
+    return f"layer {operator.place}{name} ({label(operator)}{at})"
+
+
+def _of_operator(traced: Traced, operator: Operator) -> Iterator[Finding]:
+    from convworks.layers.tracing.mending import fixes
+
+    if operator.error is not None and traced.unfinished:
+        return
+    row = row_of(operator)
+    if row is not None:
+        yield from of_row(row, where(operator), lambda: fixes(traced, operator))
+    elif operator.error is not None:
+        yield Finding(
+            level="error",
+            code="impossible" if operator.call else "raised",
+            where=where(operator),
+            what=operator.error.found,
+            why=operator.error.expected and f"expected: {operator.error.expected}",
+            fix=operator.error.fix,
+        )
+    if operator.odd:
+        yield Finding(
+            level="note",
+            code="uneven-join",
+            where=where(operator),
+            what=operator.odd,
+            why="units at the same place of its inputs then look at places of the picture that drift apart",
+        )
+
+
+def _unknown(traced: Traced) -> Iterator[Finding]:
+    """What could not be followed."""
+    if traced.unfinished:
+        last = traced.operators[-1]
+        yield Finding(
+            level="warning",
+            code="unknown",
+            where=where(last),
+            what=f"{last.error.found if last.error else 'it cannot be followed'}; what comes behind it is unknown",
+            why="",
+        )
+    blind = [
+        operator for operator in traced.operators if operator.reach == "unknown" and operator.error is None
+    ]
+    if blind:
+        first = blind[0]
+        yield Finding(
+            level="note",
+            code="field-unknown",
+            where=where(first),
+            what="from here on it is unknown what a unit sees"
+            if len(blind) > 1
+            else "it is unknown what its units see",
+            why=f"nothing is known of how {first.call} moves the picture's rows and columns",
+        )
+    costly = [operator for operator in traced.operators if operator.multiply_adds is None]
+    if costly:
+        yield Finding(
+            level="note",
+            code="cost-unknown",
+            where=where(costly[0]),
+            what=f"the multiply-adds of {_named([operator.call for operator in costly])} are unknown",
+            why="",
+        )
+
+
+def _unused(traced: Traced) -> Iterator[Finding]:
+    """Parameters that no operator read."""
+    if not traced.unused or traced.unfinished or (traced.operators and traced.operators[-1].error):
+        return
+    total = sum(traced.unused.values())
+    yield Finding(
+        level="note",
+        code="unused",
+        where=_named(list(traced.unused)),
+        what=f"{total:,} parameters are not read when the net predicts",
+        why="what only training uses, such as a second classifier, is meant so; a layer that was forgotten is not",
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    unlike = list(dict.fromkeys(names))
+    more = f" and {len(unlike) - NAMED} more" if len(unlike) > NAMED else ""
+    return ", ".join(unlike[:NAMED]) + more

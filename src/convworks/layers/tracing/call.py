@@ -1,0 +1,65 @@
+"""One call of an operator, as PyTorch's dispatcher makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from convworks.layers.tracing.recorder import Recorder
+
+
+class Call(NamedTuple):
+    """An operator, its name without namespace and overload ("conv2d"), and what it was given."""
+
+    operator: Any
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def given(self, place: int, name: str, default: Any = None) -> Any:
+        """The argument at a place of the operator's schema, or by its name."""
+        if len(self.args) > place:
+            return self.args[place]
+        return self.kwargs.get(name, default)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it writes into its first argument."""
+        return self.name.endswith("_") and not self.name.endswith("__")
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors that it was given, also those in lists."""
+        return list(_tensors((*self.args, *self.kwargs.values())))
+
+
+Rule: TypeAlias = Callable[[Recorder, Call], Any]
+"""Notes a call and gives its result."""
+
+
+def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+def empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    """A tensor without numbers in it, of the same kind as another."""
+    return torch.empty(tuple(shape), dtype=like.dtype, device="meta")
+
+
+def positive(dimension: int, dimensions: int) -> int:
+    """A dimension counted from the front."""
+    return dimension + dimensions if dimension < 0 else dimension
+
+
+def listed(dimensions: Any, count: int) -> list[int]:
+    """Dimensions from an argument that may be one, several, or none for all."""
+    if dimensions is None or dimensions == [] or dimensions == ():
+        return list(range(count))
+    chosen = [dimensions] if isinstance(dimensions, int) else dimensions
+    return [positive(int(dimension), count) for dimension in chosen]
