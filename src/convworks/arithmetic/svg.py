@@ -73,6 +73,9 @@ STYLE = (
     ".convworks .sparse{stroke:var(--c-grey);stroke-width:1.4}"
     ".convworks .fenced{stroke:var(--c-rule);stroke-width:1}"
     ".convworks .framed{stroke:var(--c-orange);stroke-width:1}"
+    ".convworks .warm{fill:#e87722}"
+    ".convworks .halo{fill:none;stroke:#fff;stroke-opacity:.75;stroke-width:5;stroke-linejoin:round}"
+    ".convworks .box{fill:none;stroke:#0f5fae;stroke-width:2.5;stroke-linejoin:round}"
     ".convworks .chip{fill:var(--c-ground);stroke:var(--c-grey);stroke-width:1}"
 )
 """The style sheet of every picture; all its rules keep within `.convworks`."""

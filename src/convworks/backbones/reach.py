@@ -29,8 +29,14 @@ def field_of(result: Tensor, source: Tensor) -> int:
 
     `source` is a leaf that needs gradients, and the only one that `result` was computed from.
     """
+    fields = fields_of(result)
+    return max(side.pixels for side in fields) if fields else 0
+
+
+def fields_of(result: Tensor) -> Fields | None:
+    """What the cells of `result` see of the only leaf that it was computed from; None where that is unknown."""
     if result.grad_fn is None:
-        return 0
+        return None
     known: dict[Any, Fields | None] = {}
     waiting: list[Any] = [result.grad_fn]
     while waiting:
@@ -40,8 +46,7 @@ def field_of(result: Tensor, source: Tensor) -> int:
         waiting += missing
         if not missing:
             known[waiting.pop()] = _through(node, [known[parent] for parent in inputs])
-    fields = known[result.grad_fn]
-    return max(side.pixels for side in fields) if fields else 0
+    return known[result.grad_fn]
 
 
 def _through(node: Any, inputs: list[Fields | None]) -> Fields | None:
