@@ -32,12 +32,14 @@ _LONG = 1000
 class Draft:
     """What an annotation says, without its image: `box` is x, y, width, height, () where there is none.
 
-    `size` is (width, height) of `runs`; `short` counts rings of fewer than three points, which were left out.
+    `edges` are the box's as we write them where a sum would not give them to the last bit, else (). `size` is
+    (width, height) of `runs`; `short` counts rings of fewer than three points, which were left out.
     """
 
     id: str
     category: Id
     box: tuple[float, ...]
+    edges: tuple[float, ...]
     polygons: tuple[Ring, ...]
     runs: tuple[int, ...]
     size: Size
@@ -79,6 +81,7 @@ def draft(entry: dict[str, Any]) -> Draft:
         id=said(entry["id"]) if "id" in entry else "without id",
         category=identity(entry.get("category_id"), "category_id"),
         box=box,
+        edges=_exact(box, entry.get("edges")),
         polygons=polygons,
         runs=lengths,
         size=size,
@@ -148,8 +151,21 @@ def _box(value: object) -> tuple[float, ...]:
     return x, y, width, height
 
 
+def _exact(box: tuple[float, ...], value: object) -> tuple[float, ...]:
+    """Edges that say the same as the box, but for rounding; () where there are none."""
+    if not box or not isinstance(value, list) or len(value) != 4:
+        return ()
+    x0, y0, x1, y1 = map(number, value)
+    x, y, width, height = box
+    same = (x0, y0) == (x, y) and math.isclose(x + width, x1) and math.isclose(y + height, y1)
+    return (x0, y0, x1, y1) if same else ()
+
+
 def _edges(draft: Draft) -> Box:
     """The box that is stated, or else the one around the outline."""
+    if draft.edges:
+        x0, y0, x1, y1 = draft.edges
+        return x0, y0, x1, y1
     if draft.box:
         x, y, width, height = draft.box
         return x, y, x + width, y + height

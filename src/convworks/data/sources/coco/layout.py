@@ -77,8 +77,10 @@ def images(root: Path, annotation: Path, split: Split, names: Sequence[str]) -> 
 
 
 def _places(root: Path, annotation: Path, split: Split) -> Iterator[str]:
-    beside = annotation.parent.relative_to(root).as_posix()
-    yield "" if beside == "." else beside
+    beside = annotation.parent.relative_to(root).as_posix().removeprefix(".")
+    yield beside
+    if beside:
+        yield from (f"{beside}/{name}" for name in _subfolders(annotation.parent))
     yield ""
     words = re.split(r"[_.]", annotation.stem)
     folders = _subfolders(root)

@@ -1,4 +1,7 @@
-"""From records to COCO's JSON: one file a split, boxes that read back bit by bit, masks as compressed run lengths."""
+"""From records to COCO's JSON: one file a split, boxes that read back bit by bit, masks as compressed run lengths.
+
+Where no width and height give a box's edges to the last bit, the annotation has `edges` beside its `bbox`.
+"""
 
 from __future__ import annotations
 
@@ -82,6 +85,8 @@ def _object(record: Record, one: BoxNote) -> dict[str, Any]:
         "area": width * height,
         "iscrowd": int(one.crowd),
     }
+    if (x0 + width, y0 + height) != (x1, y1):
+        said["edges"] = list(one.box)
     if one.runs:
         if record.size == (0, 0):
             raise DataError(f"{shown(record.path)}: a mask as run lengths, but no size of the image.")
@@ -99,7 +104,7 @@ def _object(record: Record, one: BoxNote) -> dict[str, Any]:
 
 
 def _side(low: float, high: float) -> float:
-    """The length that, added to `low`, gives `high` in floating point too."""
+    """The length that, added to `low`, gives `high` in floating point too, where there is one."""
     length = high - low
     for near in (length, math.nextafter(length, math.inf), math.nextafter(length, 0.0)):
         if low + near == high:
