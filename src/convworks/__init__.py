@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from convworks.api import train as train
     from convworks.arithmetic.summary import design as design
     from convworks.data.convert import convert as convert
+    from convworks.inspection.check import check as check
     from convworks.recipe.options import Recipe as Recipe
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Recipe": "convworks.recipe.options",
+    "check": "convworks.inspection.check",
     "convert": "convworks.data.convert",
     "design": "convworks.arithmetic.summary",
     "evaluate": "convworks.api",
@@ -28,7 +30,7 @@ _HOMES = {
     "train": "convworks.api",
 }
 
-__all__ = ["Recipe", "__version__", "convert", "design", "evaluate", "load", "propose", "resume", "train"]
+__all__ = ["Recipe", "__version__", "check", "convert", "design", "evaluate", "load", "propose", "resume", "train"]
 
 
 def __getattr__(name: str) -> object:

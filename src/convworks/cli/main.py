@@ -23,6 +23,7 @@ VERBS = {
     "predict": "what a model says of images: on screen, as CSV or JSON",
     "report": "write a run as one HTML file that works offline",
     "design": "sizes, receptive field and cost of a net, layer by layer",
+    "check": "the same of any PyTorch module or timm name, and what does not fit",
     "sample-data": "write a synthetic data set with honest labels",
 }
 
