@@ -167,6 +167,7 @@ def _facts(
         decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
     except DecodeError as error:
         return error.found.removeprefix(f"{shown(str(path))}: ")
+    gray = duplicates.shrunk(decoded.image)
     facts = Facts(
         width=decoded.size[0],
         height=decoded.size[1],
@@ -175,8 +176,8 @@ def _facts(
         format=decoded.format,
         gray=is_gray(decoded.image),
         notes=decoded.notes,
-        hashes=duplicates.hashes(decoded.image, data),
-        thumbnail=crops.thumbnail(decoded.image),
+        hashes=duplicates.brief(gray, data),
+        thumbnail=crops.thumbnail(gray),
         border=border(decoded.image),
         traces=traces(data),
         map=maps.look(root / record.mask, masks, max_pixels=max_pixels) if record.mask else None,

@@ -34,10 +34,10 @@ FLAT = 4.0
 """Pictures of less contrast, in gray levels, show nothing to align."""
 
 _CELLS, _FINE = 5, 16
-_CUTS = (0.0, 0.1, 0.2)
+_CUTS = (0.0, 0.07, 0.14, 0.2)
 _COMPONENTS = 10
 _BRIGHTNESS, _CONTRAST = 1 / 40, 1.0
-_NEAREST, _RADIUS = 4, 0.5
+_NEAREST, _RADIUS = 4, 0.34
 _COARSE = 0.3
 _BEYOND = 0.02
 _STEP = 0.004
@@ -61,17 +61,15 @@ class Crops:
 def _windows() -> Cuts:
     sides = [cut for cut in itertools.product(_CUTS, _CUTS) if sum(cut) <= 1 - KEPT + 1e-9]
     pairs = itertools.product(sides, sides)
-    return np.array([(*x, *y) for x, y in pairs if (1 - sum(x)) * (1 - sum(y)) >= KEPT - 1e-9])
+    return np.array([(*x, *y) for x, y in pairs if (1 - sum(x)) * (1 - sum(y)) >= KEPT - _BEYOND])
 
 
 WINDOWS = _windows()
 """What is looked up: the whole and windows of it, one of which is near to any that keeps `KEPT`."""
 
 
-def thumbnail(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "32 32"]:
-    """The brightness of a picture on 32 x 32 cells, whatever its size and shape."""
-    small = cv2.resize(image, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA)
-    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+def thumbnail(gray: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "32 32"]:
+    """A gray picture, `duplicates.shrunk` or larger, on 32 x 32 cells."""
     return np.asarray(cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
