@@ -15,7 +15,7 @@ from typing import Any
 from convworks.data.names import shown
 from convworks.data.sources.confine import Refused
 
-MOST_CHARACTERS = 1 << 20
+MOST_CHARACTERS = 1 << 19
 _DEEPEST = 4
 
 Value = str | list[Any] | dict[str, Any]
@@ -24,7 +24,11 @@ Value = str | list[Any] | dict[str, Any]
 _QUOTED = r'"(?:[^"\\]|\\.)*+"|' + r"'(?:[^']|'')*+'"
 _CODE = re.compile(rf"(?:(?<=[\s\[{{,:])|^)(?:{_QUOTED})|(?:\s|^)#")
 _KEY = re.compile(rf"({_QUOTED}|[^\s\"'\[\]{{}},&*!|>%@`#:-][^:#\"'\[\]{{}}]*+):(?:\s+(.*))?$", re.DOTALL)
-_ITEM = re.compile(rf"\s*+(?:({_QUOTED})|([^,\[\]{{}}\"'\s][^,\[\]{{}}]*+)?)\s*+(,|$)", re.DOTALL)
+_ITEM = re.compile(
+    rf"\s*+((?:[^,\[\]{{}}\"'\s:][^,\[\]{{}}\"':]*+:\s++)?(?:{_QUOTED})|[^,\[\]{{}}\"'\s][^,\[\]{{}}]*+)?\s*+(,|$)",
+    re.DOTALL,
+)
+_BRACKETS = {"[": "]", "{": "}"}
 _FORBIDDEN = "&*!|>%@`[]{}\"'"
 
 Line = tuple[int, int, str]
@@ -38,7 +42,7 @@ def parse(text: str, keys: frozenset[str]) -> tuple[dict[str, Value], list[str]]
     ({'names': ['cat', 'dog'], 'train': 'images'}, [])
     """
     if len(text) > MOST_CHARACTERS:
-        raise Refused("more than a data file needs (1 MB)")
+        raise Refused("more than a data file needs (512 KB)")
     found: dict[str, Value] = {}
     others: list[str] = []
     for (number, _, line), block in _blocks(text):
@@ -56,17 +60,23 @@ def _blocks(text: str) -> Iterator[tuple[Line, list[Line]]]:
     """Each line at the margin with the lines that belong to it."""
     head: Line | None = None
     block: list[Line] = []
+    close = ""
     for number, raw in enumerate(text.split("\n"), start=1):
         line = _code(raw)
         bare = line.lstrip(" ")
         if not bare or (bare.rstrip() == "---" and head is None):
             continue
         here = (number, len(line) - len(bare), bare)
-        belongs = here[1] > 0 or bare == "-" or bare.startswith(("- ", "]", "}"))
+        belongs = here[1] > 0 or bare == "-" or bare.startswith("- ") or close
+        if close and bare.endswith(close):
+            close = ""
         if not belongs:
             if head:
                 yield head, block
             head, block = here, []
+            value = bare.partition(":")[2].lstrip()
+            close = _BRACKETS.get(value[:1], "")
+            close = "" if close and value.endswith(close) else close
         elif head is None:
             raise Refused(f"line {number}: indented, and under no key")
         else:
@@ -97,9 +107,10 @@ def _value(number: int, rest: str, block: list[Line], depth: int) -> Value:
         return _bracketed(number, " ".join([rest, *(line for _, _, line in block)]))
     if not rest:
         return _block(block, depth) if block else ""
+    scalar = _scalar(number, rest)
     if block:
         raise Refused(f"line {block[0][0]}: goes on where line {number} holds a value already")
-    return _scalar(number, rest)
+    return scalar
 
 
 def _block(lines: list[Line], depth: int) -> Value:
@@ -134,7 +145,7 @@ def _block(lines: list[Line], depth: int) -> Value:
 
 def _bracketed(number: int, text: str) -> Value:
     """A list or a map of scalars in brackets."""
-    close = {"[": "]", "{": "}"}[text[0]]
+    close = _BRACKETS[text[0]]
     if not text.endswith(close):
         raise Refused(f"line {number}: a bracket that is not closed")
     inside, at = text[1:-1].strip(), 0
@@ -143,7 +154,7 @@ def _bracketed(number: int, text: str) -> Value:
         item = _ITEM.match(inside, at)
         if not item or item.end() == at:
             raise Refused(f'line {number}: "{shown(inside[at:])[:40]}" in brackets is not read')
-        items.append((item[1] or item[2] or "").strip())
+        items.append((item[1] or "").strip())
         at = item.end()
     if close == "]":
         return [_scalar(number, item) for item in items]
