@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from convworks.errors import DivergedError
-from convworks.evaluation.calibration import log_loss
-from convworks.evaluation.verdicts import diagnose
 from convworks.events import CheckpointSaved, EpochEnded, Event, Interrupted, Progress, RateLowered
 from convworks.recipe.options import OptimiserOptions
 from convworks.training import checkpoint as checkpoints
@@ -24,6 +21,7 @@ from convworks.training import randomness
 from convworks.training.checkpoint import Checkpoint
 from convworks.training.features import parts_of
 from convworks.training.feed import Feed
+from convworks.training.judge import Judge, Verdict
 from convworks.training.learner import Learner, Step
 from convworks.training.run import Run
 from convworks.training.schedule import rate
@@ -36,10 +34,7 @@ EVERY = float(os.environ.get("CONVWORKS_CHECKPOINT_SECONDS", "60"))  # between c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words.
-
-    `judged_on` stands for the tuning images.
-    """
+    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words."""
 
     stage: str
     options: OptimiserOptions
@@ -48,7 +43,6 @@ class Schedule:
     seed: int
     gradual: bool
     stages: int
-    judged_on: str
     values: Mapping[str, Any]
 
     @property
@@ -69,12 +63,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Best:
-    """The best epoch's averaged weights, the statistics beside them, and its logits on the tuning images."""
+    """The best epoch's averaged weights, the statistics beside them, and the verdict of the tuning images."""
 
     epoch: int
     weights: dict[str, Tensor]
     buffers: dict[str, Tensor]
-    logits: Float[np.ndarray, "t k"]
+    verdict: Verdict
 
 
 @dataclass(kw_only=True, eq=False)
@@ -89,19 +83,105 @@ class Position:
     retries: int = 0
     saves: int = 0
     best_epoch: int = -1
-    best_right: int = -1
-    best_loss: float = math.inf
+    best_order: tuple[float, ...] = ()
+
+
+@dataclass(kw_only=True, eq=False)
+class Course:
+    """The epochs of one stage on their way: where they are, the best so far, and what was said of them."""
+
+    learner: Learner
+    schedule: Schedule
+    judge: Judge
+    run: Run | None
+    where: Position = field(default_factory=Position)
+    best: Best | None = None
+    history: list[EpochEnded] = field(default_factory=list)
+
+    def checkpoint(self) -> Checkpoint:
+        """All of it, to come back to."""
+        tensors = self.learner.state()
+        if self.best is not None:
+            tensors |= {f"best/{name}": value for name, value in self.best.weights.items()}
+            tensors |= {f"best-buffers/{name}": value for name, value in self.best.buffers.items()}
+            tensors["best-evidence"] = torch.from_numpy(self.best.verdict.evidence)
+        return Checkpoint(
+            tensors=tensors,
+            state={
+                "stage": self.schedule.stage,
+                "epoch": self.where.epoch,
+                "step": self.where.step,
+                "judged_on": self.judge.mark,
+                "position": asdict(self.where),
+                "history": [asdict(epoch) for epoch in self.history],
+                "best": -1 if self.best is None else self.best.epoch,
+            },
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Back to a checkpoint; a best epoch that was judged on other tuning images is judged again on these."""
+        self.learner.restore(saved.tensors)
+        self.where = Position(**saved.state["position"])
+        self.where.best_order = tuple(self.where.best_order)
+        self.history = [EpochEnded(**epoch) for epoch in saved.state["history"]]
+        self.best = None
+        if saved.state["best"] < 0:
+            return
+        weights, buffers = _named(saved, "best/"), _named(saved, "best-buffers/")
+        if saved.state["judged_on"] == self.judge.mark:
+            verdict = self.judge.again(saved.tensors["best-evidence"].numpy())
+        else:
+            verdict = self.judge(self.learner, {**weights, **buffers})
+            self.where.best_order = verdict.order
+        self.best = Best(epoch=saved.state["best"], weights=weights, buffers=buffers, verdict=verdict)
+
+    def save(self) -> Generator[Event]:
+        """A checkpoint in the run folder, where there is one and this process leads."""
+        if self.run is None or not self.learner.team.leads:
+            return
+        where, schedule = self.where, self.schedule
+        number = where.epoch * schedule.steps + where.step
+        path = checkpoints.save(self.run.checkpoints, number, self.checkpoint())
+        yield CheckpointSaved(stage=schedule.stage, epoch=where.epoch, step=where.step, path=str(path))
+
+    def ended(self, verdict: Verdict, rate: float, seconds: float) -> EpochEnded:
+        """The epoch that has just been gone through, judged; the next one begins."""
+        where, options = self.where, self.schedule.options
+        better = verdict.order > where.best_order or not verdict.of
+        if better:
+            where.best_epoch, where.best_order = where.epoch, verdict.order
+            self.best = Best(
+                epoch=where.epoch,
+                weights=_copied(self.learner.average),
+                buffers=_copied(self.learner.buffers),
+                verdict=verdict,
+            )
+        ended = EpochEnded(
+            stage=self.schedule.stage,
+            epoch=where.epoch + 1,
+            epochs=options.epochs,
+            train_loss=where.total / where.weight,
+            tuning_loss=verdict.loss,
+            right=verdict.right,
+            of=verdict.of,
+            learning_rate=rate,
+            seconds=seconds,
+            remaining=seconds * (options.epochs - where.epoch - 1),
+            best=better,
+            measure=verdict.measure,
+            value=verdict.value,
+        )
+        self.history.append(ended)
+        where.epoch, where.step, where.total, where.weight = where.epoch + 1, 0, 0.0, 0.0
+        return ended
 
 
 def epochs(
     learner: Learner,
     schedule: Schedule,
     feed: Feed,
-    judged: Feed,
-    judge: Sequence[Int[np.ndarray, "_"]],
+    judge: Judge,
     *,
-    labels: Int[np.ndarray, "t"],
-    classes: Sequence[str],
     names: Callable[[Int[np.ndarray, "r"]], tuple[str, ...]],
     run: Run | None,
     saved: Checkpoint | None,
@@ -109,20 +189,18 @@ def epochs(
 ) -> Generator[Event, None, Best | None]:
     """Runs the epochs that are left and returns the best one, judged on the tuning images; None when interrupted.
 
-    `feed` gives training batches, `judged` the tuning images in the parts `judge`; `names` are the files at some
-    rows. Raises DivergedError after `RETRIES` smaller rates.
+    `feed` gives training batches; `names` are the files at some rows. Raises DivergedError after `RETRIES` smaller
+    rates.
     """
-    where, best, history = Position(), None, []
+    course = Course(learner=learner, schedule=schedule, judge=judge, run=run)
     if saved is not None:
-        where = Position(**saved.state["position"])
-        best, history = _resume(learner, saved)
-        if best is not None and saved.state["judged_on"] != schedule.judged_on:
-            best = _judged_again(learner, best, where, judged, judge, labels, classes)
-    good = _checkpoint(learner, schedule, where, best, history)
+        course.restore(saved)
+    good = course.checkpoint()
     said: set[str] = set()
     total_steps = schedule.steps * schedule.options.epochs
     began, steps_done = time.monotonic(), 0
-    while where.epoch < schedule.options.epochs:
+    while course.where.epoch < schedule.options.epochs:
+        where = course.where
         frozen = schedule.frozen(where.epoch)
         if frozen is not None:
             learner.net.backbone.freeze(frozen)
@@ -136,14 +214,13 @@ def epochs(
         used: list[Any] = []
         rows, at = order[:0], (where.epoch + 1) * schedule.steps - 1
         lr = schedule.rate(at) * where.slower
-        for rows, parts in zip(batches, mine, strict=True):
-            used = [next(stream) for _ in parts]
+        for batch, parts in zip(batches, mine, strict=True):
+            rows, used = batch, [next(stream) for _ in parts]
             at = where.epoch * schedule.steps + where.step
             lr = schedule.rate(at) * where.slower
             done = learner.step(used, where.epoch, at, lr, at / total_steps, stop.asked)
             if done.broken:
                 broken = done
-                yield _lowered(learner, where, done, used, names(rows), at, lr)
                 break
             where.total, where.weight = where.total + done.total, where.weight + done.weight
             where.step += 1
@@ -158,64 +235,42 @@ def epochs(
             if done.stop:
                 stop.signal = stop.signal or 15
                 if learner.is_finite():
-                    yield from _save(learner, schedule, where, best, history, run)
+                    yield from course.save()
                 yield interrupted(stop, run)
                 return None
             if run and time.monotonic() - last_save > EVERY and where.step < schedule.steps:
                 if learner.is_finite():
-                    yield from _save(learner, schedule, where, best, history, run)
+                    yield from course.save()
                 last_save = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
-        logits = np.zeros((0, len(classes)))
-        if broken is None:
-            logits = judged_logits(learner, judged, judge, len(labels), len(classes))
-            if not (learner.is_finite() and np.isfinite(logits).all()):
-                broken = Step(total=where.total, weight=where.weight, broken="weight")
-                yield _lowered(learner, where, broken, used, names(rows), at, lr)
-        if broken is not None:
-            retries, slower = where.retries + 1, where.slower * SLOWER
-            if retries > RETRIES:
-                raise DivergedError(
-                    f"The {broken.broken} is not finite at learning rate {lr:.2g} either, {RETRIES} times smaller.",
-                    fix=f"look at the files named above, or try --learning-rate {lr * SLOWER:.1g}",
-                )
-            best, history = _resume(learner, good)
-            where = Position(**good.state["position"])
-            where.retries, where.slower = retries, slower
-            good = _checkpoint(learner, schedule, where, best, history)
+        verdict = judge(learner) if broken is None else None
+        if verdict is None or not (verdict.finite and learner.is_finite()):
+            broken = broken or Step(total=where.total, weight=where.weight, broken="weight")
+            yield _lowered(learner, where, broken, used, names(rows), at, lr)
+            _roll_back(course, good, broken, lr)
+            good = course.checkpoint()
             continue
-        right = int((logits.argmax(1) == labels).sum())
-        loss = log_loss(logits, labels) if len(labels) else math.nan
-        better = (right, -loss) > (where.best_right, -where.best_loss) or not len(labels)
-        if better:
-            where.best_epoch, where.best_right, where.best_loss = where.epoch, right, loss
-            best = _best(learner, where, logits)
-        seconds = time.monotonic() - epoch_began
-        ended = EpochEnded(
-            stage=schedule.stage,
-            epoch=where.epoch + 1,
-            epochs=schedule.options.epochs,
-            train_loss=where.total / where.weight,
-            tuning_loss=loss,
-            right=right,
-            of=len(labels),
-            learning_rate=lr,
-            seconds=seconds,
-            remaining=seconds * (schedule.options.epochs - where.epoch - 1),
-            best=better,
-        )
-        history.append(ended)
-        yield ended
-        where.epoch, where.step, where.total, where.weight = where.epoch + 1, 0, 0.0, 0.0
-        good = _checkpoint(learner, schedule, where, best, history)
-        yield from _save(learner, schedule, where, best, history, run)
-        answers, truth = _counts(logits.argmax(1), classes), _counts(labels, classes)
-        for finding in diagnose(history, answers=answers, truth=truth, options=schedule.values):
+        yield course.ended(verdict, lr, time.monotonic() - epoch_began)
+        good = course.checkpoint()
+        yield from course.save()
+        for finding in judge.findings(course.history, verdict, schedule.values):
             if finding.code not in said:
                 said.add(finding.code)
                 yield finding
-    assert best is not None
-    return best
+    assert course.best is not None
+    return course.best
+
+
+def _roll_back(course: Course, good: Checkpoint, broken: Step, lr: float) -> None:
+    """Back to the last good state with a smaller rate; raises DivergedError where that was tried `RETRIES` times."""
+    retries, slower = course.where.retries + 1, course.where.slower * SLOWER
+    if retries > RETRIES:
+        raise DivergedError(
+            f"The {broken.broken} is not finite at learning rate {lr:.2g} either, {RETRIES} times smaller.",
+            fix=f"look at the files named above, or try --learning-rate {lr * SLOWER:.1g}",
+        )
+    course.restore(good)
+    course.where.retries, course.where.slower = retries, slower
 
 
 def interrupted(stop: Stop, run: Run | None) -> Interrupted:
@@ -223,85 +278,8 @@ def interrupted(stop: Stop, run: Run | None) -> Interrupted:
     return Interrupted(signal=stop.name, command=f"convworks train --resume {run.folder}" if run else "")
 
 
-def _counts(ids: Int[np.ndarray, "n"], classes: Sequence[str]) -> dict[str, int]:
-    return dict(zip(classes, np.bincount(ids, minlength=len(classes)).tolist(), strict=True))
-
-
-def judged_logits(
-    learner: Learner,
-    judged: Feed,
-    judge: Sequence[Int[np.ndarray, "_"]],
-    n: int,
-    classes: int,
-    weights: Mapping[str, Tensor] | None = None,
-) -> Float[np.ndarray, "t k"]:
-    """The averaged or other weights' logits on the tuning images, shared over the team, exact."""
-    mine = [judge[place] for place in learner.team.share(len(judge))]
-    found = learner.outputs(judged.batches(mine, 0), weights)
-    rows = [int(row) for part in mine for row in part]
-    own = torch.cat(found) if found else torch.zeros(0, classes)
-    return learner.team.rows(own, rows, n).numpy()
-
-
-def _judged_again(
-    learner: Learner,
-    best: Best,
-    where: Position,
-    judged: Feed,
-    judge: Sequence[Int[np.ndarray, "_"]],
-    labels: Int[np.ndarray, "t"],
-    classes: Sequence[str],
-) -> Best:
-    """The best epoch so far on other tuning images than those on which it was chosen."""
-    weights = {**best.weights, **best.buffers}
-    logits = judged_logits(learner, judged, judge, len(labels), len(classes), weights)
-    where.best_right = int((logits.argmax(1) == labels).sum())
-    where.best_loss = log_loss(logits, labels) if len(labels) else math.nan
-    return replace(best, logits=logits)
-
-
-def _best(learner: Learner, where: Position, logits: Float[np.ndarray, "t k"]) -> Best:
-    return Best(
-        epoch=where.epoch,
-        weights={name: value.detach().cpu().clone() for name, value in learner.average.items()},
-        buffers={name: value.detach().cpu().clone() for name, value in learner.buffers.items()},
-        logits=logits,
-    )
-
-
-def _checkpoint(
-    learner: Learner, schedule: Schedule, where: Position, best: Best | None, history: Sequence[EpochEnded]
-) -> Checkpoint:
-    tensors = learner.state()
-    if best is not None:
-        tensors |= {f"best/{name}": value for name, value in best.weights.items()}
-        tensors |= {f"best-buffers/{name}": value for name, value in best.buffers.items()}
-        tensors["best-logits"] = torch.from_numpy(best.logits)
-    return Checkpoint(
-        tensors=tensors,
-        state={
-            "stage": schedule.stage,
-            "epoch": where.epoch,
-            "step": where.step,
-            "judged_on": schedule.judged_on,
-            "position": asdict(where),
-            "history": [asdict(epoch) for epoch in history],
-            "best": -1 if best is None else best.epoch,
-        },
-    )
-
-
-def _resume(learner: Learner, saved: Checkpoint) -> tuple[Best | None, list[EpochEnded]]:
-    learner.restore(saved.tensors)
-    history = [EpochEnded(**epoch) for epoch in saved.state["history"]]
-    if saved.state["best"] < 0:
-        return None, history
-    return Best(
-        epoch=saved.state["best"],
-        weights=_named(saved, "best/"),
-        buffers=_named(saved, "best-buffers/"),
-        logits=saved.tensors["best-logits"].numpy(),
-    ), history
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in tensors.items()}
 
 
 def _named(saved: Checkpoint, prefix: str) -> dict[str, Tensor]:
@@ -310,21 +288,6 @@ def _named(saved: Checkpoint, prefix: str) -> dict[str, Tensor]:
         for name, value in saved.tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _save(
-    learner: Learner,
-    schedule: Schedule,
-    where: Position,
-    best: Best | None,
-    history: Sequence[EpochEnded],
-    run: Run | None,
-) -> Generator[Event]:
-    if run is None or not learner.team.leads:
-        return
-    number = where.epoch * schedule.steps + where.step
-    path = checkpoints.save(run.checkpoints, number, _checkpoint(learner, schedule, where, best, history))
-    yield CheckpointSaved(stage=schedule.stage, epoch=where.epoch, step=where.step, path=str(path))
 
 
 def _lowered(

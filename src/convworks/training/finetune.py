@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Generator
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +20,10 @@ from convworks.recipe.options import flat
 from convworks.tasks.contract import Task
 from convworks.training import checkpoint as checkpoints
 from convworks.training import drift, randomness, settle
-from convworks.training.epochs import Schedule, epochs, interrupted, judged_logits
-from convworks.training.features import PART, bytes_of, computed, parts_of, upto
+from convworks.training.epochs import Schedule, epochs, interrupted
+from convworks.training.features import bytes_of, computed, upto
 from convworks.training.feed import Feed, KeptFeed
+from convworks.training.judge import ClassJudge
 from convworks.training.learner import Learner, has_live_statistics
 from convworks.training.prepare import Prepared, free_memory
 from convworks.training.work import Work
@@ -78,18 +78,14 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         seed=recipe.seed,
         gradual=recipe.transfer.mode == "gradual",
         stages=work.stages,
-        judged_on=_marked(data),
         values=flat(work.recipe),
     )
-    judge = [np.asarray(part) for part in parts_of(np.arange(len(data.tune)), PART)]
+    judge = ClassJudge(feed=judged, labels=data.labels[data.tune], classes=data.classes, mark=_marked(data))
     best = yield from epochs(
         learner,
         schedule,
         feed,
-        judged,
         judge,
-        labels=data.labels[data.tune],
-        classes=data.classes,
         names=lambda rows: data.paths(data.learn[rows]),
         run=work.run,
         saved=saved,
@@ -102,12 +98,12 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         yield interrupted(work.stop, work.run)
         return False
     tuned = {**best.weights, **best.buffers}
-    work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.logits)
+    work.candidates["fine-tuned" if not scratch else "trained"] = (tuned, best.verdict.evidence)
     if not scratch and recipe.transfer.mode == "finetune":
         for share in BETWEEN:
             mixed = {name: torch.lerp(start[name].cpu(), best.weights[name], share) for name in start}
-            logits = judged_logits(learner, judged, judge, len(data.tune), len(data.classes), mixed)
-            work.candidates[f"between {share:.2f}"] = ({**tuned, **mixed}, logits)
+            verdict = judge(learner, mixed)
+            work.candidates[f"between {share:.2f}"] = ({**tuned, **mixed}, verdict.evidence)
     return True
 
 
