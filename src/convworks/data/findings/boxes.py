@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from convworks.data.findings import scales
+from convworks.data.findings import fit, scales
 from convworks.data.findings.objects import Objects, objects
 from convworks.data.findings.seen import Seen, about
 from convworks.data.names import count, few
@@ -34,12 +34,13 @@ def findings(seen: Seen) -> Iterator[Finding]:
     if not len(found.boxes) and seen.dataset.task not in ("detection", "localization"):
         return
     yield from _none(seen)
-    yield from _degenerate(seen, found)
     whole = found.only(found.whole)
-    shares = list(scales.shares(seen, whole))
-    yield from shares
-    if not shares and len(whole.boxes):
-        yield from scales.findings(seen, whole)
+    misread = list(scales.shares(seen, whole)) or list(scales.spelling(seen, found))
+    yield from misread
+    if not misread:
+        yield from _degenerate(seen, found)
+    if not misread and len(whole.boxes):
+        yield from list(scales.findings(seen, whole)) or fit.findings(seen, whole)
         yield from _outside(seen, whole)
         yield from _doubled(seen, whole)
         yield from _tiny(seen, whole)

@@ -1,4 +1,4 @@
-"""Boxes that were drawn on another frame: in shares, on another size, with x and y exchanged, moved or shrunk.
+"""Boxes that mean something else: shares, another spelling, another size, x and y exchanged, moved or shrunk.
 
 What is told apart here follows from where all boxes lie in their frames. A frame that only some annotations
 mistake, in a way that keeps their boxes inside, is not seen.
@@ -23,6 +23,8 @@ ROOM = 0.02
 """What a box may reach beyond its frame, as a share of the side, before it is outside."""
 EXCHANGED = 3
 """Images whose boxes fit only with x and y exchanged, from which on that is said."""
+SPELT = 0.1
+"""The share of the boxes that has to be impossible before all are taken to be spelt another way."""
 ENOUGH_IMAGES, ENOUGH_BOXES = 20, 50
 """From this many on, where all boxes lie says something."""
 REACHED = 0.75
@@ -44,6 +46,33 @@ def shares(seen: Seen, found: Objects) -> Iterator[Finding]:
             why="they are shares of width and height, read as pixels",
             action="multiply them by the width and height of their image",
         )
+
+
+def spelling(seen: Seen, found: Objects) -> Iterator[Finding]:
+    """Width and height read as a corner, or a corner read as width and height."""
+    found = found.only(np.isfinite(found.boxes).all(1))
+    if not len(found.boxes):
+        return
+    first, second = found.boxes[:, :2], found.boxes[:, 2:]
+    reversed_ = (second < first).any(1)
+    beyond = (found.over() > 1 + ROOM * found.frames[:, [0, 1, 0, 1]]).any(1)
+    for wrong, corner, was, now in (
+        (reversed_, first + second, "x, y, width and height", "two corners"),
+        (beyond, second - first, "two corners", "x, y, width and height"),
+    ):
+        inside = (corner > first).all(1) & (first >= -1).all(1)
+        fits = inside & (corner <= found.frames * (1 + ROOM)).all(1)
+        if wrong.mean() >= SPELT and fits.mean() >= NEARLY:
+            yield about(
+                "spelling",
+                "error",
+                f"The boxes are {was}, read as {now}: {int(wrong.sum()):,} of {len(wrong):,} cannot be what they seem.",
+                files=_paths(seen, found.rows[wrong]),
+                number=int(wrong.sum()),
+                why="the net learns from what is beside the objects",
+                action=f"write all of them as {now}",
+            )
+            return
 
 
 def findings(seen: Seen, found: Objects) -> Iterator[Finding]:
