@@ -86,6 +86,10 @@ def convert(
     target = sources.module(to)
     dataset = sources.read(Path(data), source=source)
     _apart(dataset.root, place)
+    if "mask" not in target.holds and any(one.mask or one.instances for one in dataset.records):
+        from convworks.data.settled import settled
+
+        dataset = settled(dataset)
     if not place.parent.is_dir():
         place.parent.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="convworks-", ignore_cleanup_errors=True) as drawn:
@@ -133,7 +137,7 @@ def _fitted(
     said = used(dataset)
     changed: list[str] = []
     lost: list[str] = []
-    if "boxes" in holds and not said["boxes"] and (said["mask"] or said["instances"]):
+    if "boxes" in holds and (said["mask"] or said["instances"]):
         from convworks.data import redraw
 
         dataset, ignored = redraw.with_objects(dataset)

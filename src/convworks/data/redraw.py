@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int, UInt8, UInt16
+from jaxtyping import Bool, UInt8, UInt16
 
 from convworks.data import raster, upright
 from convworks.data.decode import stored
@@ -60,17 +59,19 @@ def with_outlines(dataset: DataSet) -> tuple[DataSet, int]:
 def with_objects(dataset: DataSet) -> tuple[DataSet, int]:
     """Mask images as objects with a mask each; how many images have pixels that do not count, which no object holds.
 
-    Each id of an instance map is an object of the class that most of its pixels have; what is left of a class is one
-    object more. Pixels of a class called background are none. Raises DecodeError and DataError.
+    The data set is settled: what its maps of object ids tell apart are objects already. What is left of a class in an
+    image is one object more; pixels of a class called background are none. Raises DecodeError and DataError.
     """
     records: list[Record] = []
     ignored = 0
     for record in dataset.records:
-        classes, instances = _maps(dataset, record)
-        notes = tuple(_objects(dataset.classes, classes, instances))
-        ignored += bool((classes == IGNORE).any()) and bool(record.mask)
-        size = (classes.shape[1], classes.shape[0])
-        records.append(dataclasses.replace(record, mask="", instances="", boxes=notes, size=size))
+        notes, size = list(record.boxes), record.size
+        if record.mask:
+            classes = _classes(dataset, record)
+            ignored += bool((classes == IGNORE).any())
+            size = (classes.shape[1], classes.shape[0])
+            notes += _regions(dataset.classes, classes, notes)
+        records.append(dataclasses.replace(record, mask="", instances="", boxes=tuple(notes), size=size))
     names = {one.name for record in records for one in record.boxes}
     made = dataclasses.replace(
         dataset, records=records, masks=None, task="detection", classes=tuple(sorted(names))
@@ -129,53 +130,27 @@ def _turned(record: Record, size: tuple[int, int], turn: int) -> Record:
     return dataclasses.replace(record, size=size, boxes=tuple(map(moved, record.boxes)))
 
 
-def _maps(dataset: DataSet, record: Record) -> tuple[UInt8[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
-    """Class ids (positions in the data set's classes, 255 for what does not count) and object ids of an image."""
+def _classes(dataset: DataSet, record: Record) -> UInt8[np.ndarray, "h w"]:
+    """Class ids of an image's pixels, positions in the data set's classes; 255 for what does not count."""
+    if dataset.masks is None:
+        raise DataError(f"{shown(record.mask)}: nothing says what the values in masks mean.")
     ids = {name: place for place, name in enumerate(dataset.classes)}
-    instances = classes = None
-    if record.instances:
-        instances = stored(dataset.root / record.instances).astype(np.int64)
-    if record.mask:
-        if dataset.masks is None:
-            raise DataError(
-                f"{shown(record.mask)}: nothing says what the values in masks mean.",
-                fix="write classes.txt beside the masks' folder, a name a line from value 0 on",
-            )
-        pixels = stored(dataset.root / record.mask, coloured=raster.coloured(dataset.masks))
-        classes = raster.class_map(pixels, dataset.masks, ids)
-    if classes is None and instances is not None:
-        classes = np.zeros(instances.shape, np.uint8)
-    if classes is None:
-        raise DataError(f"{shown(record.path)} has no mask image.")
-    if instances is None:
-        instances = np.zeros(classes.shape, np.int64)
-    if instances.ndim != 2 or instances.shape != classes.shape:
-        raise DataError(
-            f"{shown(record.instances)} is not a map of the size of {shown(record.mask)}.",
-            fix="mend one of them",
-        )
-    return classes, instances
+    pixels = stored(dataset.root / record.mask, coloured=raster.coloured(dataset.masks))
+    return raster.class_map(pixels, dataset.masks, ids)
 
 
-def _objects(
-    names: tuple[str, ...], classes: UInt8[np.ndarray, "h w"], instances: Int[np.ndarray, "h w"]
+def _regions(
+    names: tuple[str, ...], classes: UInt8[np.ndarray, "h w"], notes: list[BoxNote]
 ) -> Iterator[BoxNote]:
+    """An object for each class of the pixels that no object of `notes` has."""
     left = classes != IGNORE
-    for _, pixels in raster.objects(instances):
-        counts = Counter(classes[pixels & left].tolist())
-        if counts:
-            yield _object(names[counts.most_common(1)[0][0]], pixels)
-            left &= ~pixels
-    if instances.any() and len(names) == 1:
-        return
+    for one in notes:
+        left &= ~raster.from_runs(one.runs, classes.shape)
     for place in np.unique(classes[left]).tolist():
         if names[place].lower() != BACKGROUND:
-            yield _object(names[place], left & (classes == place))
-
-
-def _object(name: str, pixels: Bool[np.ndarray, "h w"]) -> BoxNote:
-    x0, y0, x1, y1 = raster.box(pixels)
-    return BoxNote(name=name, box=(float(x0), float(y0), float(x1), float(y1)), runs=raster.to_runs(pixels))
+            pixels = left & (classes == place)
+            x0, y0, x1, y1 = map(float, raster.box(pixels))
+            yield BoxNote(name=names[place], box=(x0, y0, x1, y1), runs=raster.to_runs(pixels))
 
 
 def _drawn(
