@@ -25,8 +25,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Propose, print, and write where asked."""
     from convworks import api
+    from convworks.data import sources
+    from convworks.data.glance import glance
     from convworks.files import write_whole
     from convworks.recipe import options
+    from convworks.recipe.rules import rules
 
     recipe = api.propose(args.data, **knobs_of(args))
     if args.to:
@@ -39,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name} = {values[name]}\n    {reason}")
     rest = [name for name, value in values.items() if name not in recipe.reasons and value == "auto"]
     print(f"Settled once by training: {', '.join(rest)}.")
+    print("\nThe rules behind them, with your numbers:")
+    for rule in rules(glance(sources.read(args.data))):
+        print(f"{rule.cause}\n    -> {rule.choice}: {rule.reason}")
     if args.to:
         print(f"Written to {args.to}; follow it with: convworks train {args.data} --recipe {args.to}")
     return 0

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class Fingerprint:
     """Sizes in pixels as (10th percentile, median, 90th percentile); counts are of usable training images.
 
-    `gray` is the share of images without colour; `objects` are square roots of box areas, zeros where there are
-    none; `split` says where the held-out images come from: "given" by the data, or "made" here.
+    `total` is how many images there are where one may show several classes, 0 where each shows one. `gray` is the
+    share of images without colour; `objects` are square roots of box areas, zeros where there are none; `split` says
+    where the held-out images come from: "given" by the data, or "made" here.
     """
 
     task: str
@@ -23,11 +24,12 @@ class Fingerprint:
     copies: int = 0
     objects: tuple[float, float, float] = (0.0, 0.0, 0.0)
     split: str = "made"
+    total: int = 0
 
     @property
     def images(self) -> int:
         """How many images there are."""
-        return sum(self.counts.values())
+        return self.total or sum(self.counts.values())
 
     @property
     def imbalance(self) -> float:

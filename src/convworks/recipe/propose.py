@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convworks.recipe.aims import dropout_for
 from convworks.recipe.fingerprint import Fingerprint
 from convworks.recipe.options import Recipe, with_values
 
@@ -72,17 +73,15 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
         epochs = round(min(max(12 * n, SEEN[0]), SEEN[1]) / max(n, 1))
         set_value("optimiser.epochs", min(max(epochs, 4), 30), f"so that enough is seen of {n:,} images")
     else:
-        epochs = round(min(max(30 * n, 20_000), 400_000) / max(n, 1))
         set_value(
             "optimiser.epochs",
-            min(max(epochs, 8), 200),
+            epochs_from_scratch(n),
             f"every filter learns from nothing, from {n:,} images",
         )
         set_value("optimiser.learning_rate", 2e-3, "random weights may move far")
         set_value("optimiser.layer_decay", 1.0, "no stage knows anything yet")
-        set_value("model.dropout", 0.3, "nothing but your images shapes the net")
-    batch = 2 ** max(3, min(6, (n // 20).bit_length() - 1))
-    set_value("optimiser.batch", batch, f"at most a twentieth of {n:,} images")
+        set_value("model.dropout", dropout_for(n), "nothing but your images shapes the net")
+    set_value("optimiser.batch", batch_of(n), f"at most a twentieth of {n:,} images")
     if fingerprint.gray > 0.98:
         set_value("augmentation.colour", 0.0, "the pictures have no colour to change")
     decided = dict(given or {})
@@ -90,6 +89,24 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
     kept = {name: reason for name, reason in why.items() if name not in decided}
     kept |= dict.fromkeys(decided, "you said so")
     return with_values_and_reasons(recipe, kept)
+
+
+def epochs_from_scratch(images: int) -> int:
+    """How often a net that starts from nothing sees each image: so that 20,000 to 400,000 are seen, 30 times each.
+
+    >>> epochs_from_scratch(240), epochs_from_scratch(5_000), epochs_from_scratch(100_000)
+    (83, 30, 8)
+    """
+    return min(max(round(min(max(30 * images, 20_000), 400_000) / max(images, 1)), 8), 200)
+
+
+def batch_of(images: int) -> int:
+    """Images a step: a power of two from 8 to 64, and at most a twentieth of all where that allows 8.
+
+    >>> batch_of(100), batch_of(400), batch_of(50_000)
+    (8, 16, 64)
+    """
+    return 2 ** max(3, min(6, (images // 20).bit_length() - 1))
 
 
 def with_values_and_reasons(recipe: Recipe, reasons: Mapping[str, str], **values: Any) -> Recipe:
