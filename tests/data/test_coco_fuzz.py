@@ -86,6 +86,8 @@ def odd_value(draw: random.Random, said: Any) -> None:
     at: Any = said
     while True:
         keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        if not keys:
+            return
         key = draw.choice(keys)
         below = at[key]
         if isinstance(below, dict | list) and below and draw.random() < 0.85:

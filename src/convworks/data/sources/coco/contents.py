@@ -48,7 +48,7 @@ class Contents:
         self.lost: list[str] = []
         self.counts: Counter[str] = Counter()
         self._waiting: dict[Id, Image] = {}
-        self._ids: set[str] = set()
+        self._ids: set[Id] = set()
         for key, entry in entries(path, _KEYS):
             try:
                 if not isinstance(entry, dict):
@@ -58,7 +58,8 @@ class Contents:
                 self.lost.append(str(refusal))
         for identity, image in self._waiting.items():
             self.lost += [
-                f"annotation {one.id}: no image has its image_id {identity}" for one in image.drafts
+                f"annotation {one.id}: no image has its image_id {drafts.said(identity)}"
+                for one in image.drafts
             ]
             self.lost += image.faults
 
@@ -124,7 +125,7 @@ class Contents:
         self.categories[identity] = Category(name, tuple(points), parent if isinstance(parent, str) else "")
 
     def _annotation(self, entry: dict[str, Any]) -> None:
-        said = drafts.said(entry["id"]) if "id" in entry else "without id"
+        said = drafts.called(entry)
         try:
             identity = drafts.identity(entry.get("image_id"), "image_id")
         except Refused as refusal:
@@ -134,7 +135,7 @@ class Contents:
         self._ids.add(said)
         image = self.images.get(identity) or self._waiting.setdefault(identity, Image([], (0, 0)))
         try:
-            drawn = drafts.draft(entry)
+            drawn = drafts.draft(entry, said)
         except Refused as refusal:
             image.faults.append(f"annotation {said}: {refusal}")
             return

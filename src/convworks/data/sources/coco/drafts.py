@@ -36,7 +36,7 @@ class Draft:
     (width, height) of `runs`; `short` counts rings of fewer than three points, which were left out.
     """
 
-    id: str
+    id: Id
     category: Id
     box: tuple[float, ...]
     edges: tuple[float, ...]
@@ -65,8 +65,17 @@ def identity(value: object, what: str) -> Id:
     raise Refused(f"{what} is {said(value)}, neither a whole number nor text")
 
 
-def draft(entry: dict[str, Any]) -> Draft:
-    """The annotation in `entry`. Raises Refused with the field that is wrong."""
+def called(entry: dict[str, Any]) -> Id:
+    """How an annotation is called in messages: by its id, whatever that is."""
+    match entry.get("id", "without id"):
+        case int() as value if abs(value) < 1 << 63:
+            return value
+        case value:
+            return said(value)
+
+
+def draft(entry: dict[str, Any], name: Id) -> Draft:
+    """The annotation in `entry`, called `name`. Raises Refused with the field that is wrong."""
     box = _box(entry.get("bbox"))
     outline = entry.get("segmentation")
     polygons, short = _polygons(outline) if isinstance(outline, list) else ((), 0)
@@ -78,7 +87,7 @@ def draft(entry: dict[str, Any]) -> Draft:
             "a polygon of fewer than 3 points" if short else "neither a bbox nor a segmentation",
         )
     return Draft(
-        id=said(entry["id"]) if "id" in entry else "without id",
+        id=name,
         category=identity(entry.get("category_id"), "category_id"),
         box=box,
         edges=_exact(box, entry.get("edges")),
