@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import runtime_checkable
+from typing import Any, runtime_checkable
 
 # Two test processes on two cores: each keeps to one thread. Said before anything loads numpy or torch.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -192,6 +192,62 @@ def patterns() -> Callable[..., Path]:
         return root
 
     return write
+
+
+@pytest.fixture(scope="session")
+def seen_of() -> Callable[..., Any]:
+    """Builds what findings are drawn from out of records whose files need not exist.
+
+    `facts(row)` gives what of a record's facts differs from a plain photo of 640 x 480, `groups` which are copies.
+    """
+    import numpy as np
+
+    from convworks.data.crops import Crops
+    from convworks.data.duplicates import Hashes
+    from convworks.data.facts import Facts
+    from convworks.data.findings import Copies, Seen, classes_of
+    from convworks.data.record import DataSet, Record
+    from convworks.data.traces import Traces
+
+    def build(
+        records: Sequence[Record],
+        facts: Callable[[int], dict[str, Any]] = lambda row: {},
+        *,
+        task: Any = "detection",
+        masks: Any = None,
+        groups: Any = None,
+    ) -> Seen:
+        chance = np.random.default_rng(0)
+        plain: dict[str, Any] = {"width": 640, "height": 480, "bytes": 50_000, "mode": "RGB", "format": "JPEG"}
+        plain |= {"gray": False, "notes": (), "border": 0.0, "traces": Traces(quality=90)}
+        found = [
+            Facts(
+                **{
+                    **plain,
+                    "hashes": Hashes(
+                        file=row.to_bytes(32, "big"), signs=0, mirrored=0, thumbnail=np.zeros((16, 16), np.uint8)
+                    ),
+                    "thumbnail": chance.integers(0, 256, (32, 32), np.uint8),
+                    **facts(row),
+                }
+            )
+            for row in range(len(records))
+        ]
+        own = np.arange(len(records)) if groups is None else np.asarray(groups, np.int64)
+        none = np.zeros(0, np.int64)
+        crops = Crops(part=none, whole=none, mirrored=none.astype(bool), kept=none.astype(float))
+        classes = tuple(sorted({name for record in records for name in classes_of(record)}))
+        return Seen(
+            dataset=DataSet(
+                root=Path("nowhere"), source="test", task=task, classes=classes, records=records, masks=masks
+            ),
+            records=records,
+            facts=found,
+            unreadable=(),
+            copies=Copies(same=own, alike=own, near=own, groups=own, crops=crops),
+        )
+
+    return build
 
 
 class Child:
