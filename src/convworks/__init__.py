@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from convworks.api import train as train
     from convworks.arithmetic.summary import design as design
     from convworks.data.convert import convert as convert
+    from convworks.data.glance import propose_net as propose_net
     from convworks.inspection.check import check as check
     from convworks.recipe.options import Recipe as Recipe
 
@@ -26,11 +27,24 @@ _HOMES = {
     "evaluate": "convworks.api",
     "load": "convworks.api",
     "propose": "convworks.api",
+    "propose_net": "convworks.data.glance",
     "resume": "convworks.api",
     "train": "convworks.api",
 }
 
-__all__ = ["Recipe", "__version__", "check", "convert", "design", "evaluate", "load", "propose", "resume", "train"]
+__all__ = [
+    "Recipe",
+    "__version__",
+    "check",
+    "convert",
+    "design",
+    "evaluate",
+    "load",
+    "propose",
+    "propose_net",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

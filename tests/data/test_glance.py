@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convworks.data.glance import glance, proposed_net
+from convworks.data.glance import glance, propose_net
 from convworks.data.record import BoxNote, DataSet, Record
 from convworks.errors import DataError
 
@@ -26,7 +26,7 @@ def test_sizes_and_counts_are_those_of_the_images_to_learn_from(tmp_path: Path) 
         | {f"train/dog/{number}.png": (60, 90) for number in range(2)}
         | {"val/cat/0.png": (999, 999), "val/dog/0.png": (999, 999)},
     )
-    found = proposed_net(tmp_path).aims.fingerprint
+    found = propose_net(tmp_path).aims.fingerprint
     assert found.counts == {"cat": 4, "dog": 2}
     assert found.images == 6
     assert found.short_sides == pytest.approx(np.percentile([50] * 4 + [60] * 2, (10, 50, 90)))
@@ -38,12 +38,12 @@ def test_sizes_and_counts_are_those_of_the_images_to_learn_from(tmp_path: Path) 
 def test_a_file_that_cannot_be_read_is_passed_over_and_none_is_an_error(tmp_path: Path) -> None:
     painted(tmp_path, {"cat/0.png": (40, 40), "dog/0.png": (40, 40)}, mode="L")
     (tmp_path / "dog" / "1.png").write_bytes(b"nothing")
-    found = proposed_net(tmp_path)
+    found = propose_net(tmp_path)
     assert found.aims.fingerprint.gray == 1
     for path in tmp_path.rglob("*.png"):
         path.write_bytes(b"nothing")
     with pytest.raises(DataError, match="can be read"):
-        proposed_net(tmp_path)
+        propose_net(tmp_path)
 
 
 def test_objects_are_the_roots_of_box_areas_without_crowds(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_many_images_are_sampled_evenly(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_was_begun_and_what_is_decided_reach_the_proposal(tmp_path: Path) -> None:
     painted(tmp_path, {"cat/0.png": (80, 80), "dog/0.png": (80, 80)})
-    found = proposed_net(tmp_path, "conv5-8 p2 relu", objects=[10], input=(48, 64))
+    found = propose_net(tmp_path, "conv5-8 p2 relu", objects=[10], input=(48, 64))
     assert found.notation.startswith("conv5-8 p2 relu ")
     assert (found.net.input.height, found.net.input.width) == (48, 64)
     assert found.aims.objects[1] == pytest.approx(6)

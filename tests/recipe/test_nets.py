@@ -11,7 +11,7 @@ from convworks.arithmetic.spec import Layer
 from convworks.errors import NetError, RecipeError
 from convworks.recipe.aims import Aims, aims, percentiles
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.nets import next_layers, propose_net
+from convworks.recipe.nets import next_layers, net_for
 from convworks.recipe.scales import CELLS
 
 NONE = (0.0, 0.0, 0.0)
@@ -49,7 +49,7 @@ def drawn(draw: random.Random) -> Aims:
 
 
 def check_promises(asked: Aims) -> None:
-    found = propose_net(asked)
+    found = net_for(asked)
     design = found.design
     whole = [size for size in asked.objects if size >= 1]
     assert all(finding.level == "note" for finding in design.check(whole)), found.notation
@@ -76,21 +76,21 @@ def test_a_thousand_more_proposals_keep_their_promises() -> None:
 
 def test_objects_smaller_than_a_pixel_of_the_largest_input_are_said() -> None:
     asked = aims(seen(1_000), objects=[2.0])
-    found = propose_net(asked)
+    found = net_for(asked)
     assert [finding.code for finding in found.design.check(asked.objects)] == ["smaller-than-stride"]
     assert "tiles" in found.why("input")
 
 
 def test_the_cost_grows_with_the_input_and_with_the_images() -> None:
-    inputs = [propose_net(aims(seen(300), input=(side, side))).design for side in range(32, 257, 32)]
-    amounts = [propose_net(aims(seen(96, images=images))).design for images in (100, 2_000, 40_000)]
+    inputs = [net_for(aims(seen(300), input=(side, side))).design for side in range(32, 257, 32)]
+    amounts = [net_for(aims(seen(96, images=images))).design for images in (100, 2_000, 40_000)]
     for designs in (inputs, amounts):
         costs = [design.multiply_adds for design in designs]
         assert costs == sorted(costs)
 
 
 def test_more_classes_change_nothing_but_the_last_layer() -> None:
-    few, many = (propose_net(aims(seen(96, classes=classes))) for classes in (2, 10))
+    few, many = (net_for(aims(seen(96, classes=classes))) for classes in (2, 10))
     assert few.body == many.body
     assert many.notation.endswith("fc10")
 
@@ -116,7 +116,7 @@ def test_smaller_objects_ask_for_a_larger_input() -> None:
 
 def test_a_net_for_another_task_has_no_head_and_ends_at_its_field() -> None:
     asked = aims(Fingerprint(**{**vars_of(seen(200, objects=(30, 60, 90))), "task": "detection"}))
-    found = propose_net(asked)
+    found = net_for(asked)
     assert found.body == found.notation
     assert next_layers(found.net.layers, asked) == ()
 
@@ -152,7 +152,7 @@ def test_a_whole_net_needs_nothing_more() -> None:
 
 def test_an_odd_map_is_halved_without_a_row_that_is_never_read() -> None:
     asked = aims(seen(300), input=(61, 61))
-    pools = [one for one in next_layers(parse("conv3-16 p1 relu conv3-16 p1 relu"), asked)]
+    pools = next_layers(parse("conv3-16 p1 relu conv3-16 p1 relu"), asked)
     assert pools[0].notation == "pool3 s2 p1"
     assert pools[0].output.height == 31
 
@@ -171,7 +171,7 @@ def test_every_candidate_has_a_reason_and_fits() -> None:
 
 def test_what_was_begun_stays_and_the_rest_follows() -> None:
     asked = aims(seen(96))
-    found = propose_net(asked, parse("conv7-24 s2 p3 relu"))
+    found = net_for(asked, parse("conv7-24 s2 p3 relu"))
     assert found.notation.startswith("conv7-24 s2 p3 relu ")
     assert found.begun == 2
     assert found.following == next_layers(parse("conv7-24 s2 p3 relu"), asked)
@@ -180,15 +180,15 @@ def test_what_was_begun_stays_and_the_rest_follows() -> None:
 
 def test_layers_that_cannot_be_are_said_so() -> None:
     with pytest.raises(NetError, match="does not fit"):
-        propose_net(aims(seen(64)), parse("conv99-3"))
+        net_for(aims(seen(64)), parse("conv99-3"))
     with pytest.raises(RecipeError, match="No picture was measured"):
         aims(seen(0))
     with pytest.raises(NetError, match="Nothing was chosen"):
-        propose_net(aims(seen(64))).why("colour")
+        net_for(aims(seen(64))).why("colour")
 
 
 def test_the_reason_of_a_choice_has_the_numbers_of_the_data() -> None:
-    found = propose_net(aims(seen(180)))
+    found = net_for(aims(seen(180)))
     assert "180" in found.why("input")
     assert "240 pictures" in found.why("channels")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from convworks.arithmetic.notation import volume
 from convworks.arithmetic.program import python
-from convworks.data.glance import proposed_net
+from convworks.data.glance import propose_net
 from convworks.recipe.nets import Candidate, NetProposal
 from convworks.recipe.propose import batch_of, epochs_from_scratch
 
@@ -24,7 +24,7 @@ def proposal(data: str, begun: str, input: str, objects: Sequence[float]) -> Net
     Raises DataError for data that cannot be read, NetError for layers or an input that cannot be.
     """
     given = volume(input) if input else None
-    return proposed_net(data, begun, objects=objects, input=(given.height, given.width) if given else None)
+    return propose_net(data, begun, objects=objects, input=(given.height, given.width) if given else None)
 
 
 def before(found: NetProposal) -> str:

@@ -14,7 +14,7 @@ from convworks.data.record import DataSet, Record
 from convworks.errors import DataError
 from convworks.recipe.aims import aims, percentiles
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.nets import NetProposal, propose_net
+from convworks.recipe.nets import NetProposal, net_for
 
 SAMPLED = 200
 """Headers that are read for the sizes of a set, spread over it."""
@@ -56,7 +56,7 @@ def glance(dataset: DataSet) -> Fingerprint:
     )
 
 
-def proposed_net(
+def propose_net(
     data: str | Path, begun: str = "", *, objects: Sequence[float] = (), input: Size | None = None
 ) -> NetProposal:
     """The net that the pictures of `data` ask for, each choice with its reason; nothing is decoded or trained.
@@ -69,7 +69,7 @@ def proposed_net(
     from convworks.arithmetic.notation import parse
 
     wanted = aims(glance(sources.read(Path(data))), objects=objects, input=input)
-    return propose_net(wanted, parse(begun) if begun else ())
+    return net_for(wanted, parse(begun) if begun else ())
 
 
 def _header(path: Path) -> decode.Header | None:

@@ -113,7 +113,7 @@ class NetProposal:
         )
 
 
-def propose_net(aims: Aims, begun: tuple[Layer, ...] = ()) -> NetProposal:
+def net_for(aims: Aims, begun: tuple[Layer, ...] = ()) -> NetProposal:
     """The net for what the pictures ask; `begun` layers stay as they are and the rest follows.
 
     Raises NetError where the layers that were begun cannot be.

@@ -51,7 +51,8 @@ class ModelOptions:
     """The net and where its weights come from."""
 
     backbone: str = knob(
-        "efficientnet-lite0", "a net of ours, `timm/NAME`, or the run folder of an earlier model"
+        "efficientnet-lite0",
+        "a net of ours, `timm/NAME`, one in notation, or the run folder of an earlier model",
     )
     weights: str = knob(
         "default", "default, none, hub, or the path of a safetensors or state-dict file or a run"
