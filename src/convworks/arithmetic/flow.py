@@ -10,6 +10,9 @@ from convworks.arithmetic.svg import LETTER, Picture, arrow, cut, element, words
 TRACK = 20.0
 """Pixels for one level of arcs or brackets."""
 
+LANDING = 12.0
+"""Pixels between an arc and what lies under it, so that its tip has room."""
+
 
 class Thing(NamedTuple):
     """Something on a line: how wide, how far it reaches above and below the line's axis, and how it is drawn.
@@ -72,17 +75,21 @@ class Lines:
             self.places.append(Placed(line=number, left=start, right=start + thing.width))
             x = start + thing.width + gap
         self.count = number + 1 if things else 0
+        self.members: list[list[int]] = [[] for _ in range(self.count)]
+        for index, place in enumerate(self.places):
+            self.members[place.line].append(index)
         self.reach = max((place.right for place in self.places), default=left)
         self.edge = self.reach + (gap if ways else gap / 2)
 
     def draw(self, picture: Picture, top: float) -> float:
         """Everything; returns where the last line ends."""
         for number in range(self.count):
-            members = [index for index, place in enumerate(self.places) if place.line == number]
+            members = self.members[number]
             arcs, brackets = self._pieces(number, "arc"), self._pieces(number, "bracket")
             above = max(self.things[index].above for index in members)
             below = max(self.things[index].below for index in members)
-            axis = top + TRACK * (max((span.level for span, *_ in arcs), default=-1) + 1) + above
+            levels = max((span.level for span, *_ in arcs), default=-1) + 1
+            axis = top + (TRACK * levels + LANDING if levels else 0) + above
             if self.ways:
                 self._ways(picture, members, axis)
             for index in members:
@@ -150,7 +157,7 @@ class Lines:
     ) -> None:
         """Up from the axis, over what lies between, and down into the last thing."""
         (left, right), (opens, closes) = ends, open_and_close
-        height = ceiling - 6 - TRACK * span.level
+        height = ceiling - LANDING - 4 - TRACK * span.level
         bend = min(10.0, abs(right - left) / 2)
         path = f"M{left:.1f} {axis:.1f}V{height + bend:.1f}Q{left:.1f} {height:.1f} {left + bend:.1f} {height:.1f}"
         path = path if opens else f"M{left:.1f} {height:.1f}"
@@ -179,12 +186,12 @@ class Lines:
     ) -> None:
         """A bracket from below, its label in its middle."""
         (left, right), (opens, closes) = ends, open_and_close
-        middle = (left + right) / 2
-        half = 0.0 if span.under else LETTER * len(span.label) / 2 + 4
-        start, end = ("v-6" if opens else ""), ("v-6" if closes else "")
-        path = f"M{left:.1f} {height:.1f}m0 -6v6" if start else f"M{left:.1f} {height:.1f}"
-        path += f"H{middle - half:.1f}M{middle + half:.1f} {height:.1f}H{right:.1f}{end}"
-        picture.add(
-            element("path", d=path, class_="edge"),
-            words(middle, height + (15 if span.under else 4), span.label, "strong", "middle"),
-        )
+        middle, wide = (left + right) / 2, LETTER * len(span.label) + 8
+        said = (opens and closes) or right - left >= wide
+        half = wide / 2 if said and not span.under else 0.0
+        start, end = ("m0 -6v6" if opens else ""), ("v-6" if closes else "")
+        path = f"M{left:.1f} {height:.1f}{start}H{middle - half:.1f}"
+        path += f"M{middle + half:.1f} {height:.1f}H{right:.1f}{end}"
+        picture.add(element("path", d=path, class_="edge"))
+        if said:
+            picture.add(words(middle, height + (15 if span.under else 4), span.label, "strong", "middle"))

@@ -13,7 +13,7 @@ STYLE = (
     f".{SCOPE} .narrow{{display:none}}"
     f"@media (max-width:700px){{.{SCOPE} .wide{{display:none}}.{SCOPE} .narrow{{display:block}}}}"
     f".{SCOPE} .scroll{{overflow-x:auto}}"
-    f".{SCOPE} table{{border-collapse:collapse;margin:12px 0}}"
+    f".{SCOPE} table{{border-collapse:collapse;margin:12px 0;font:inherit}}"
     f".{SCOPE} th,.{SCOPE} td{{padding:3px 14px 3px 0;text-align:right;white-space:pre;background:none}}"
     f".{SCOPE} .left{{text-align:left}}"
     f".{SCOPE} tbody tr{{border-top:1px solid rgb(128 128 128/.3)}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from html import escape
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from convworks.arithmetic import spec
 from convworks.arithmetic.flow import Lines, Span, Thing
@@ -12,14 +12,12 @@ from convworks.arithmetic.formula import fit_words
 from convworks.arithmetic.notation import write_layer
 from convworks.arithmetic.spec import Net, Volume
 from convworks.arithmetic.svg import LETTER, LINE, Picture, broken, element, words
-from convworks.arithmetic.volumes import POOLED, described
+from convworks.arithmetic.volumes import ATTENTION, POOLED, described
 from convworks.arithmetic.walk import Row, Walk
 
 MARGIN = 20.0
 CELL, GAP = 21.0, 3.0
 TALLEST, LEAST = 44.0, 18.0
-
-ATTENTION = ("unread", "impossible")
 
 SIGNS: dict[type, tuple[str, str]] = {
     spec.Conv: ("C", "convolution"),
@@ -88,42 +86,35 @@ def _cell(
         small = letter.islower() or letter in "+="
         kind = "none" if small else "grey wash2" if isinstance(row.layer, POOLED) else "blue wash3"
         said = f"{row.place} {write_layer(row.layer)}: {row.output or 'impossible'} {fit_words(row)}".rstrip()
-    attention = row is not None and row.grade in ATTENTION
-    parts = [
-        element("title", escape(said)),
-        element("rect", x=x, y=top, width=wide, height=height, rx=3, class_=kind),
-        element(
-            "rect", x=x, y=top, width=wide, height=height, rx=3, class_="framed" if attention else "thin"
-        ),
-    ]
-    if attention:
-        shown = element("rect", x=x, y=top, width=wide, height=height, rx=3, fill=picture.hatch)
-        parts[2:2] = [
-            shown,
-            element("rect", x=x + wide / 2 - 7, y=axis - 8, width=14, height=16, class_="ground"),
+    frame = {"x": x, "y": top, "width": wide, "height": height, "rx": 3}
+    middle = x + wide / 2
+    parts = [element("title", escape(said)), element("rect", **frame, class_=kind)]
+    if row is not None and row.grade in ATTENTION:
+        plate = {"x": middle - 7, "y": axis - 8, "width": 14, "height": 16}
+        parts += [
+            element("rect", **frame, class_="framed", fill=picture.hatch),
+            element("rect", **plate, class_="ground"),
+            words(middle, top - 5, "x" if row.error else "!", "alert", "middle"),
         ]
-        mark = "!" if row is not None and row.error is None else "x"
-        parts.append(words(x + wide / 2, top - 5, mark, "alert", "middle"))
-    parts.append(words(x + wide / 2, axis + 4, letter, "strong" if kind != "none" else "soft", "middle"))
+    else:
+        parts.append(element("rect", **frame, class_="thin"))
+    parts.append(words(middle, axis + 4, letter, "soft" if kind == "none" else "strong", "middle"))
     picture.add(element("g", *parts))
 
 
 def _joins(walk: Walk) -> list[Span]:
     """An arc for each join, from what its branches read to where they meet; the input is cell 0."""
-    found: list[tuple[int, int]] = []
+    found: list[Span] = []
     for last, row in enumerate(walk.rows, start=1):
-        if isinstance(row.layer, spec.Residual | spec.Concat):
-            inside = [
-                number
-                for number, other in enumerate(walk.rows, start=1)
-                if other.place.startswith(f"{row.place}.")
-            ]
-            found.append((min(inside, default=last) - 1, last))
-    levels: dict[tuple[int, int], int] = {}
-    for first, last in found:
-        inner = [levels[pair] for pair in levels if first <= pair[0] and pair[1] <= last]
-        levels[first, last] = max(inner, default=-1) + 1
-    return [Span("arc", first, last, level) for (first, last), level in levels.items()]
+        if not isinstance(row.layer, spec.Residual | spec.Concat):
+            continue
+        first = last
+        while first > 1 and walk.rows[first - 2].place.startswith(f"{row.place}."):
+            first -= 1
+        inner = takewhile(lambda span, first=first: span.first >= first - 1, reversed(found))
+        level = 1 + max((span.level for span in inner), default=-1)
+        found.append(Span("arc", first - 1, last, level))
+    return found
 
 
 def _key(walk: Walk) -> str:
