@@ -24,6 +24,7 @@ VERBS = {
     "report": "write a run as one HTML file that works offline",
     "design": "sizes, receptive field and cost of a net, layer by layer",
     "check": "the same of any PyTorch module or timm name, and what does not fit",
+    "demonstrate": "show a claim of the guide, measured: lines and a page",
     "sample-data": "write a synthetic data set with honest labels",
 }
 

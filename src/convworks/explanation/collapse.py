@@ -168,9 +168,7 @@ def bent(units: int, *, nonlinear: bool, steps: int = 400, grid: int = 64, seed:
     with torch.no_grad():
         right = float(((net(x)[:, 0] > 0) == labels).float().mean())
         inside = (net(torch.stack([across, y], -1))[..., 0] > 0).numpy()
-    return Boundary(
-        units=units, nonlinear=nonlinear, right=right, inside=inside, points=points, labels=inner
-    )
+    return Boundary(units=units, nonlinear=nonlinear, right=right, inside=inside, points=points, labels=inner)
 
 
 def _apart(found: Float[Tensor, "..."], expected: Float[Tensor, "..."]) -> float:

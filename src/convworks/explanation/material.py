@@ -71,9 +71,7 @@ def read(model: Model, image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 
     return torch.from_numpy(model.preprocessing(image))[None]
 
 
-def gratings(
-    count: int, side: int = 12, seed: int = 0
-) -> tuple[Float[Tensor, "n 1 s s"], Int[Tensor, "n"]]:
+def gratings(count: int, side: int = 12, seed: int = 0) -> tuple[Float[Tensor, "n 1 s s"], Int[Tensor, "n"]]:
     """Noisy waves, with their class: one of three directions. Mean 0; half of the variance or less is noise."""
     draw = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side]

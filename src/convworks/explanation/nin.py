@@ -74,7 +74,9 @@ class Attention:
     maps: Float[np.ndarray, "k s s"]
 
 
-def small_nin(classes: int, widths: Sequence[int] = (16, 24, 32), kernels: Sequence[int] = (5, 3, 1)) -> nn.Sequential:
+def small_nin(
+    classes: int, widths: Sequence[int] = (16, 24, 32), kernels: Sequence[int] = (5, 3, 1)
+) -> nn.Sequential:
     """Three mlpconv blocks with 2x2 poolings between, and a 1x1 that gives one map a class: average it to answer.
 
     The blocks are those of the `nin` backbone, narrower. A place of the last map sees 12 pixels with kernels 5, 3, 1.

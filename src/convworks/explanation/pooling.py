@@ -118,7 +118,9 @@ def savings() -> Savings:
 
     def counted(number: str) -> tuple[Saving, ...]:
         return tuple(
-            Saving(layer=name, without=getattr(without.rows[a], number), pooled=getattr(pooled.rows[b], number))
+            Saving(
+                layer=name, without=getattr(without.rows[a], number), pooled=getattr(pooled.rows[b], number)
+            )
             for a, b, name in behind
         )
 

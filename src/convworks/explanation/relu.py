@@ -23,7 +23,6 @@ from torch.func import functional_call
 from convworks.explanation.material import picture, pictures, pretrained, read
 from convworks.layers import fused
 from convworks.layers.conv_norm import ConvNorm
-from convworks.model import Model
 
 BINS = 48
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from pathlib import Path
 
-from convworks import __version__
 from convworks.files import write_whole
 from convworks.report.markup import Markup, join, tag
+from convworks.report.page import page
 from convworks.report.sections.augmentation import augmentation
 from convworks.report.sections.calibration import calibration
 from convworks.report.sections.cards import mistakes, samples
@@ -63,32 +60,9 @@ def write(run: Path, to: Path | None = None) -> Path:
 
 
 def _page(story: Story, head: Markup, parts: dict[str, Markup]) -> str:
-    style = resources.files("convworks.report").joinpath("page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
     name = str(story.model.get("name") or story.run.name)
-    ids = {label: part.partition('id="')[2].partition('"')[0] for label, part in parts.items()}
-    links = [tag("li", tag("a", label, href=f"#{where}")) for label, where in ids.items()]
-    body = tag(
-        "body",
-        tag("a", "Skip to the verdict", href="#main", class_="skip"),
-        tag("nav", tag("ul", links), aria_label="Parts of this report"),
-        tag("main", head, _gone(story), *parts.values(), id="main"),
-        tag("footer", tag("p", f"Written by Convworks {__version__}. This file holds everything it shows.")),
-    )
-    meta = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{name}: Convworks report"),
-        tag("style", Markup(style)),
-    )
-    return join(Markup("<!doctype html>\n"), tag("html", meta, body, lang="en"), Markup("\n"))
+    title = f"{name}: Convworks report"
+    return page(title, join(head, _gone(story)), parts, of="report", skip="Skip to the verdict")
 
 
 def _gone(story: Story) -> Markup:
