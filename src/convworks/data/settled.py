@@ -33,6 +33,8 @@ FEW = 64
 """Up to so many values each is taken for a class; of more, those that hold ..."""
 SHARE, COVERED = 0.01, 0.9
 """... this share of all pixels each, where together they hold at least that."""
+SHADES = 8
+"""So many shades between black and white that hold most pixels, some of them light, are blended edges."""
 LOOKS = 40
 """Masks that are looked at where a list says what the values mean."""
 
@@ -96,7 +98,7 @@ def _named(dataset: DataSet, found: Counter[Value]) -> tuple[MaskCode, list[str]
             "Masks are black and white: read as background and object."
         ]
     total = found.total()
-    real = list(found) if len(found) <= FEW else [value for value in found if found[value] >= SHARE * total]
+    real = _real(found)
     covered = sum(found[value] for value in real) / total
     if covered < COVERED:
         raise DataError(
@@ -118,6 +120,16 @@ def _named(dataset: DataSet, found: Counter[Value]) -> tuple[MaskCode, list[str]
         f"Classes are called after the {count(len(classes), 'value')} in the masks; 255 is not counted."
     )
     return MaskCode(values=tuple((value, " ".join(map(str, value))) for value in classes)), notes
+
+
+def _real(found: Counter[Value]) -> list[Value]:
+    """The values that may be classes: all where they are few, and not those between black and white at edges."""
+    total = found.total()
+    between = [value for value in found if value not in BINARY]
+    black_and_white = sum(found[value] for value in BINARY) >= COVERED * total and all(map(found.get, BINARY))
+    if black_and_white and len(between) >= SHADES and max(between) > (127,):
+        return list(BINARY)
+    return list(found) if len(found) <= FEW else [value for value in found if found[value] >= SHARE * total]
 
 
 def _held_against(dataset: DataSet, code: MaskCode, found: Counter[Value]) -> tuple[MaskCode, list[str]]:
