@@ -11,7 +11,8 @@ from convworks.arithmetic.spec import Layer
 from convworks.errors import NetError, RecipeError
 from convworks.recipe.aims import Aims, aims, percentiles
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.nets import next_layers, net_for
+from convworks.recipe.following import next_layers
+from convworks.recipe.nets import net_for
 from convworks.recipe.scales import CELLS
 
 NONE = (0.0, 0.0, 0.0)

@@ -10,7 +10,8 @@ from typing import Any
 from convworks.arithmetic.notation import volume
 from convworks.arithmetic.program import python
 from convworks.data.glance import propose_net
-from convworks.recipe.nets import Candidate, NetProposal
+from convworks.recipe.following import Candidate
+from convworks.recipe.nets import NetProposal
 from convworks.recipe.propose import batch_of, epochs_from_scratch
 
 WIDTH = 100
