@@ -107,61 +107,92 @@ def test_no_pictures_have_no_groups() -> None:
     assert groups([]).shape == (0,)
 
 
-def drawn(n: int, seed: int) -> list[Hashes]:
-    chance = np.random.default_rng(seed)
-    signs, mirrored = chance.integers(0, 2**64, (2, n), np.uint64, endpoint=False).tolist()
-    thumbnails = chance.integers(0, 256, (n, 16, 16), np.uint8)
+def compared(found: list[Hashes], *, mirrored: bool = True) -> np.ndarray:
+    """The groups that comparing every pair gives."""
+    n = len(found)
+    signs = np.array([one.signs for one in found], np.uint64)
+    turned = np.array([one.mirrored for one in found], np.uint64)
+    flat = np.stack([one.thumbnail for one in found]).astype(np.float64)
+    contrast = flat.std((1, 2))
+    limit = duplicates.LEVELS + duplicates.SHARE * np.minimum(contrast[:, None], contrast)
+    alike = np.zeros((n, n), bool)
+    for left, pictures in ((signs, flat), *([(turned, flat[:, :, ::-1])] if mirrored else [])):
+        near = np.bitwise_count(left[:, None] ^ signs) <= duplicates.SIGNS
+        for row in range(n):
+            some = np.flatnonzero(near[row])
+            apart = np.sqrt(np.square(pictures[row] - flat[some]).mean((1, 2)))
+            alike[row, some] |= apart <= limit[row, some]
+    return duplicates.joined(n, [np.nonzero(alike), (np.arange(n), np.arange(n))])
+
+
+def crowd(kind: str, n: int) -> list[Hashes]:
+    """Sets that are hard on tables of signs: films, one pattern of light, white borders, flat and copied pictures."""
+    chance = np.random.default_rng(len(kind))
+    scenes = {"film": 1, "films": 17}.get(kind, n)
+    coarse = chance.integers(0, 256, (scenes, 4, 4)).repeat(4, axis=1).repeat(4, axis=2)
+    signs, mirrored = chance.integers(0, 2**64, (2, scenes), np.uint64)
+    if kind == "borders":
+        coarse[:, :4], coarse[:, -4:] = 255, 255
+        signs &= np.uint64(0x0000FFFFFFFF0000)
+    if kind == "one light":
+        signs[:], mirrored[:] = 0x0F0F0F0F0F0F0F0F, 0xF0F0F0F0F0F0F0F0
+    if kind == "flat":
+        coarse[:] = chance.integers(0, 256, (scenes, 1, 1))
+        signs[:] = mirrored[:] = 0
+    of = chance.integers(0, scenes // 2 if kind == "copied" else scenes, n)
+    noise = chance.integers(-3, 4, (n, 16, 16)) * (kind != "flat")
+    thumbnails = (coarse[of] + noise).clip(0, 255).astype(np.uint8)
+    signs, mirrored = signs[of], mirrored[of]
+    for bit in chance.integers(0, 64, (6, n)).astype(np.uint64):
+        flip = (chance.random(n) < 0.6).astype(np.uint64) << bit
+        signs, mirrored = signs ^ flip, mirrored ^ flip
     return [
-        Hashes(
-            file=number.to_bytes(32, "big"),
-            signs=signs[number],
-            mirrored=mirrored[number],
-            thumbnail=thumbnail,
+        Hashes(file=number.to_bytes(4, "big"), signs=one, mirrored=other, thumbnail=thumbnail)
+        for number, (one, other, thumbnail) in enumerate(
+            zip(signs.tolist(), mirrored.tolist(), thumbnails, strict=True)
         )
-        for number, thumbnail in enumerate(thumbnails)
     ]
 
 
-def test_tables_find_what_comparing_every_pair_finds() -> None:
-    base = drawn(300, 0)
-    chance = np.random.default_rng(1)
-    changed: list[Hashes] = []
-    for one in base:
-        signs = one.signs
-        for bit in chance.choice(64, chance.integers(0, 14), replace=False).tolist():
-            signs ^= 1 << bit
-        changed.append(
-            Hashes(file=bytes(one.file[1:]) + b"x", signs=signs, mirrored=0, thumbnail=one.thumbnail)
-        )
-    found = groups([*base, *changed])[300:]
-    near = [(a.signs ^ b.signs).bit_count() <= duplicates.SIGNS for a, b in zip(base, changed, strict=True)]
-    assert [group < 300 for group in found.tolist()] == near
-    assert sum(near) > 100
+CROWDS = ["film", "films", "borders", "one light", "flat", "copied", "strangers"]
 
 
-def test_few_pairs_are_compared() -> None:
-    n = 5000
-    signs = np.array([one.signs for one in drawn(n, 0)], np.uint64)
-    compared = sum(len(some) for some, _ in duplicates._candidates(signs, signs))
-    assert compared < n * n / 500
+@pytest.mark.parametrize("mirrored", [True, False])
+@pytest.mark.parametrize("kind", CROWDS)
+def test_groups_are_those_of_comparing_every_pair(kind: str, mirrored: bool) -> None:
+    found = crowd(kind, 300)
+    assert (groups(found, mirrored=mirrored) == compared(found, mirrored=mirrored)).all()
 
 
-@pytest.mark.parametrize("bits", [0, 3])
-def test_among_pictures_that_are_all_alike_the_work_still_grows_as_their_number(bits: int) -> None:
-    n = 3000
-    signs = np.random.default_rng(0).integers(0, 2**bits, n).astype(np.uint64)
-    compared = sum(len(some) for some, _ in duplicates._candidates(signs, signs))
-    assert compared <= n * 256 * 4 * (1 + bits)
-    same = [
-        Hashes(
-            file=bytes([row % 256, row // 256]),
-            signs=sign,
-            mirrored=0,
-            thumbnail=np.zeros((16, 16), np.uint8),
-        )
-        for row, sign in enumerate(signs[:800].tolist())
-    ]
-    assert (groups(same) == 0).all()
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CROWDS)
+def test_groups_of_3000_are_those_of_comparing_every_pair(kind: str) -> None:
+    found = crowd(kind, 3000)
+    assert (groups(found) == compared(found)).all()
+
+
+@pytest.mark.parametrize("most", [1, 50])
+def test_pairs_are_judged_in_any_portions(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = crowd("films", 200)
+    expected = compared(found)
+    monkeypatch.setattr(duplicates, "_MOST", most)
+    assert (groups(found) == expected).all()
+
+
+def test_few_pairs_of_strangers_and_few_of_a_film_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+    agree = duplicates._agree
+
+    def counted(table: object, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        judged.append(len(one))
+        return agree(table, one, other)
+
+    monkeypatch.setattr(duplicates, "_agree", counted)
+    monkeypatch.setattr(duplicates, "_MOST", 1000)
+    for kind in ("film", "films", "strangers", "borders"):
+        judged.clear()
+        groups(crowd(kind, 2000))
+        assert sum(judged) < 20 * 2000, kind
 
 
 @pytest.mark.packs

@@ -2,10 +2,11 @@
 
 A picture is reduced to 64 signs (is each of 8 x 8 places brighter than the one to its left?) and to a gray
 thumbnail of 16 x 16. Two are near copies when at most `SIGNS` signs differ and the thumbnails differ by no
-more than encoding and scaling explain. Candidates come from tables of 16 signs, so that the work grows nearly
-as the number of pictures.
+more than encoding and scaling explain. Then their means differ by no more either: with pictures in the order of their
+brightness, each is compared with the few that follow it closely, and none is missed. Those that are known to be in
+one group are not compared again, so that a film of a hundred thousand frames takes no longer than as many photos.
 
-Source: N. Krawetz's difference hash; multi-index hashing after Norouzi, Punjani and Fleet (2012).
+Source: N. Krawetz's difference hash.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8, UInt64
+from jaxtyping import Bool, Float, Int, UInt8, UInt64
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 SIGNS = 7
-"""Most signs of 64 in which near copies differ: four tables of 16, with one sign off in each, find all."""
+"""Most signs of 64 in which near copies differ."""
 
 LEVELS, SHARE = 0.5, 0.04
 """Thumbnails of copies differ (root mean square) by `LEVELS` gray levels and this share of their contrast."""
 
 _SIDE = 16
-_MOST = 256
-_CHUNK = 1 << 21
+_MOST = 1 << 17
+_ROUNDING = 1e-3
 
 Pairs = tuple[Int[np.ndarray, "p"], Int[np.ndarray, "p"]]
 
@@ -43,25 +44,16 @@ class Hashes:
     thumbnail: UInt8[np.ndarray, "16 16"]
 
 
-def shrunk(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "64 72"]:
-    """The brightness of a picture on 64 x 72 cells, whatever its size and shape."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(gray, (9 * 8, 8 * 8), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def hashes(image: UInt8[np.ndarray, "h w 3"], data: bytes) -> Hashes:
     """The picture `image` that lies in a file of the bytes `data`, in brief."""
-    return brief(shrunk(image), data)
-
-
-def brief(gray: UInt8[np.ndarray, "64 72"], data: bytes) -> Hashes:
-    """The same of a picture that was `shrunk`."""
+    small = cv2.resize(image, (9 * 8, 8 * 8), interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     places = cv2.resize(gray.astype(np.float32), (9, 8), interpolation=cv2.INTER_AREA)
     return Hashes(
         file=hashlib.sha256(data).digest(),
         signs=_signs(places),
         mirrored=_signs(places[:, ::-1]),
-        thumbnail=np.asarray(cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8),
+        thumbnail=cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA),
     )
 
 
@@ -78,27 +70,38 @@ def groups(found: Sequence[Hashes], *, near: bool = True, mirrored: bool = True)
     same = np.array([first.setdefault(one.file, position) for position, one in enumerate(found)], np.int64)
     if not near:
         return same
-    thumbnails = np.stack([one.thumbnail for one in found])
-    plain = _Table.of([one.signs for one in found], thumbnails)
-    pairs = [(np.arange(n), same), *_alike(plain, plain)]
-    if mirrored:
-        turned = _Table.of([one.mirrored for one in found], thumbnails[:, :, ::-1])
-        pairs += _alike(turned, plain)
-    return joined(n, pairs)
+    return joined(n, [(np.arange(n), same), *_alike(_Table.of(found, mirrored=mirrored))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Table:
-    """Signs, flat thumbnails and their contrast (standard deviation), by position."""
+    """What pictures are compared by, in the order of their brightness: the mean of a thumbnail, in gray levels.
 
+    `row` is a picture's position in what was given; `contrast` the standard deviation of its thumbnail. `mirrored`
+    is None where mirror images are not compared.
+    """
+
+    row: Int[np.ndarray, "n"]
     signs: UInt64[np.ndarray, "n"]
-    thumbnails: UInt8[np.ndarray, "n 256"]
+    mirrored: UInt64[np.ndarray, "n"] | None
+    thumbnails: UInt8[np.ndarray, "n 16 16"]
+    brightness: Float[np.ndarray, "n"]
     contrast: Float[np.ndarray, "n"]
 
     @classmethod
-    def of(cls, signs: Sequence[int], thumbnails: UInt8[np.ndarray, "n 16 16"]) -> _Table:
-        flat = thumbnails.reshape(len(signs), -1)
-        return cls(signs=np.array(signs, np.uint64), thumbnails=flat, contrast=flat.std(1, dtype=np.float32))
+    def of(cls, found: Sequence[Hashes], *, mirrored: bool) -> _Table:
+        thumbnails = np.stack([one.thumbnail for one in found])
+        brightness = thumbnails.mean((1, 2), dtype=np.float32)
+        order = np.argsort(brightness, kind="stable")
+        thumbnails = thumbnails[order]
+        return cls(
+            row=order,
+            signs=np.array([one.signs for one in found], np.uint64)[order],
+            mirrored=np.array([one.mirrored for one in found], np.uint64)[order] if mirrored else None,
+            thumbnails=thumbnails,
+            brightness=brightness[order],
+            contrast=thumbnails.std((1, 2), dtype=np.float32),
+        )
 
 
 def _signs(places: np.ndarray) -> int:
@@ -115,62 +118,62 @@ def joined(n: int, pairs: Sequence[Pairs]) -> Int[np.ndarray, "n"]:
     return first[inverse].astype(np.int64)
 
 
-def _alike(left: _Table, right: _Table) -> Iterator[Pairs]:
-    """Pairs whose signs and thumbnails agree, in chunks, some of them more than once."""
-    for some, others in _candidates(left.signs, right.signs):
-        close = np.bitwise_count(left.signs[some] ^ right.signs[others]) <= SIGNS
-        some, others = some[close], others[close]
-        difference = left.thumbnails[some].astype(np.int16) - right.thumbnails[others]
-        square = np.einsum("pi,pi->p", difference, difference, dtype=np.int64) / difference.shape[1]
-        contrast = np.minimum(left.contrast[some], right.contrast[others])
-        agree = square <= np.square(LEVELS + SHARE * contrast)
-        yield some[agree], others[agree]
+def _alike(table: _Table) -> Iterator[Pairs]:
+    """Pairs of positions that join all that are alike: enough of such pairs, not each."""
+    n = len(table.row)
+    group = np.arange(n)
+    ends = np.searchsorted(
+        table.brightness, table.brightness + _tolerance(table.contrast) + _ROUNDING, "right"
+    )
+    waiting: list[Pairs] = []
+    size = 0
+    for place, end in enumerate(ends.tolist()):
+        apart = group[place + 1 : end] != group[place]
+        if apart.any():
+            others = place + 1 + np.flatnonzero(_near(table, place, end) & apart)
+            waiting.append((np.full(len(others), place), others))
+            size += len(others)
+        if size > _MOST or (size and place == n - 1):
+            one, other = (np.concatenate(sides) for sides in zip(*waiting, strict=True))
+            agree = _agree(table, one, other)
+            one, other = one[agree], other[agree]
+            yield table.row[one], table.row[other]
+            group = joined(n, [(np.arange(n), group), (one, other)])
+            waiting, size = [], 0
 
 
-def _candidates(left: UInt64[np.ndarray, "n"], right: UInt64[np.ndarray, "n"]) -> Iterator[Pairs]:
-    """Pairs of different positions that agree in one of four 16-bit bands but for at most one bit.
-
-    Where more than `_MOST` share a band, those are taken whose whole hash is nearest in sorted order.
-    """
-    masks = np.array([0, *(1 << bit for bit in range(48, 64))], np.uint64)
-    for band in range(4):
-        turned, wanted = _turned(right, band), _turned(left, band)
-        order = np.argsort(turned, kind="stable")
-        table = turned[order]
-        starts = np.searchsorted(table, np.arange(1 << 16, dtype=np.uint64) << np.uint64(48))
-        starts = np.append(starts, len(table))
-        for mask in masks:
-            key = wanted ^ mask
-            bucket = (key >> np.uint64(48)).astype(np.int64)
-            place = np.searchsorted(table, key)
-            low = np.maximum(starts[bucket], place - _MOST // 2)
-            high = np.minimum(starts[bucket + 1], place + _MOST // 2)
-            for some, others in _expanded(low, high, order):
-                new = (left[some] != right[others]) if band else np.True_
-                different = np.flatnonzero((some != others) & new)
-                yield some[different], others[different]
+def _near(table: _Table, place: int, end: int) -> Bool[np.ndarray, "m"]:
+    """For each place from `place` + 1 to `end` whether its signs are those of a copy of the one at `place`."""
+    others = slice(place + 1, end)
+    near = np.bitwise_count(table.signs[others] ^ table.signs[place]) <= SIGNS
+    if table.mirrored is not None:
+        near |= np.bitwise_count(table.signs[others] ^ table.mirrored[place]) <= SIGNS
+        near |= np.bitwise_count(table.mirrored[others] ^ table.signs[place]) <= SIGNS
+    return near
 
 
-def _expanded(
-    low: Int[np.ndarray, "n"], high: Int[np.ndarray, "n"], order: Int[np.ndarray, "n"]
-) -> Iterator[Pairs]:
-    """Each position with the positions that stand from `low` to `high` in `order`, in chunks."""
-    sizes = np.maximum(high - low, 0)
-    ends = np.cumsum(sizes)
-    begin = 0
-    while begin < len(sizes):
-        before = ends[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
-        some = np.repeat(np.arange(begin, end), sizes[begin:end])
-        within = np.arange(len(some)) - np.repeat(
-            ends[begin:end] - sizes[begin:end] - before, sizes[begin:end]
-        )
-        others = order[np.repeat(low[begin:end], sizes[begin:end]) + within]
-        yield some, others
-        begin = end
+def _agree(table: _Table, one: Int[np.ndarray, "p"], other: Int[np.ndarray, "p"]) -> Bool[np.ndarray, "p"]:
+    """For pairs of places whether signs and thumbnails are those of copies, both mirrored or both not."""
+    tolerance = _tolerance(np.minimum(table.contrast[one], table.contrast[other]))
+    agree = np.abs(table.contrast[one] - table.contrast[other]) <= tolerance + _ROUNDING
+    one, other, tolerance = one[agree], other[agree], tolerance[agree]
+    left, right = table.thumbnails[one].astype(np.int16), table.thumbnails[other].astype(np.int16)
+
+    def copies(
+        signs: UInt64[np.ndarray, "n"], others: UInt64[np.ndarray, "n"], left: Int[np.ndarray, "p 16 16"]
+    ) -> Bool[np.ndarray, "p"]:
+        difference = (left - right).reshape(len(left), _SIDE**2)
+        square = np.einsum("pi,pi->p", difference, difference, dtype=np.int64) / _SIDE**2
+        return (np.bitwise_count(signs[one] ^ others[other]) <= SIGNS) & (square <= np.square(tolerance))
+
+    found = copies(table.signs, table.signs, left)
+    if table.mirrored is not None:
+        found |= copies(table.mirrored, table.signs, left[:, :, ::-1])
+        found |= copies(table.signs, table.mirrored, left[:, :, ::-1])
+    agree[agree] = found
+    return agree
 
 
-def _turned(values: UInt64[np.ndarray, "n"], band: int) -> UInt64[np.ndarray, "n"]:
-    """The hashes with a 16-bit band turned to the front."""
-    shift = np.uint64(16 * band)
-    return values if band == 0 else (values << shift) | (values >> (np.uint64(64) - shift))
+def _tolerance(contrast: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """How far thumbnails of copies may be apart (root mean square), in gray levels."""
+    return LEVELS + SHARE * contrast
