@@ -26,7 +26,7 @@ from convworks.arithmetic.spec import (
     Volume,
 )
 from convworks.arithmetic.svg import LETTER, LINE, Picture, broken, cut, words
-from convworks.arithmetic.walk import Row, Walk
+from convworks.arithmetic.walk import Walk
 
 MARGIN = 20.0
 GAP = 26.0
@@ -88,7 +88,7 @@ class _Gathering:
         self.folds = len(walk.rows) >= FOLDED and walk.error is None
         self.things: list[Thing] = [self.boxes.box(net.input, "none", "input")]
         self.spans: list[Span] = []
-        self.input = net.input
+        self.input, self.culprit = net.input, write_layer(walk.rows[-1].layer) if walk.rows else ""
         self.ended = False
 
     def row(self, layers: tuple[Layer, ...], volume: Volume, prefix: str) -> None:
@@ -132,14 +132,19 @@ class _Gathering:
 
     def step(self, place: str, name: str, after: str) -> None:
         """A layer with a box for what it gives."""
-        row = self.rows[place]
-        if row.output is None:
-            self.things.append(self.boxes.impossible(name))
-            self.ended = True
+        row = self.rows.get(place)
+        if row is None or row.output is None:
+            # Where the row is missing, a branch that is not on the line broke before.
+            self.stop(name if row is not None else self.culprit)
             return
         kind = "grey" if isinstance(row.layer, POOLED) else "blue"
         box = self.boxes.box(row.output, kind, name, riders=after, mark=fit_words(row), row=row)
         self.things.append(box)
+
+    def stop(self, name: str) -> None:
+        """The layer that cannot be; nothing follows it."""
+        self.things.append(self.boxes.impossible(name))
+        self.ended = True
 
     def join(self, layer: Join, place: str, after: str) -> None:
         """Branches and where they meet: one branch on the line and arcs over it, or all in a frame."""
@@ -152,10 +157,10 @@ class _Gathering:
         if self.ended:
             self.spans = [span for span in self.spans if span.last < len(self.things)]
             return
-        row = self.rows[place]
-        if row.output is None:
-            self.things.append(self.boxes.impossible("sum" if isinstance(layer, Residual) else "stack"))
-            self.ended = True
+        row = self.rows.get(place)
+        if row is None or row.output is None:
+            name = "sum" if isinstance(layer, Residual) else "stack"
+            self.stop(name if row is not None else self.culprit)
         elif isinstance(layer, Residual):
             self.things.append(self.boxes.sum(after))
         else:
@@ -171,10 +176,8 @@ class _Gathering:
         for number, branch in enumerate(branches):
             if number == trunk:
                 continue
-            broke = self.broken(branch, f"{place}.{number + 1}.")
-            if broke is not None and not self.ended:
-                self.things.append(self.boxes.impossible(write_layer(broke.layer)))
-                self.ended = True
+            if not self.ended and self.breaks(branch, f"{place}.{number + 1}."):
+                self.stop(self.culprit)
             if not self.ended:
                 level = self.level("arc", start)
                 self.spans.append(Span("arc", start, len(self.things), level, write(branch)))
@@ -186,7 +189,7 @@ class _Gathering:
             prefix = f"{place}.{number}."
             said = [self.named(layer, f"{prefix}{index}") for index, layer in enumerate(branch, start=1)]
             texts.append(" → ".join(said) or "as it is")
-            self.ended = self.ended or self.broken(branch, prefix) is not None
+            self.ended = self.ended or self.breaks(branch, prefix)
         self.things.append(self.boxes.panel(texts, self.room))
 
     def named(self, layer: Layer, place: str) -> str:
@@ -195,13 +198,10 @@ class _Gathering:
         said = cut(write_layer(layer), 24)
         return f"{said} ({fit_words(row)})" if row is not None and row.grade in ATTENTION else said
 
-    def broken(self, branch: tuple[Layer, ...], prefix: str) -> Row | None:
-        """The row at which a branch ends before its end; None where it is whole."""
+    def breaks(self, branch: tuple[Layer, ...], prefix: str) -> bool:
+        """Whether a branch is not followed to its end."""
         rows = [self.rows.get(f"{prefix}{index}") for index in range(1, len(branch) + 1)]
-        if all(row is not None and row.error is None for row in rows):
-            return None
-        inside = [row for row in self.rows.values() if row.place.startswith(prefix)]
-        return inside[-1] if inside else None
+        return any(row is None or row.error is not None for row in rows)
 
 
 def _riders(layers: Sequence[Layer], start: int) -> tuple[Layer, ...]:
