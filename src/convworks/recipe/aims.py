@@ -146,7 +146,7 @@ def _objects(
     if fingerprint.objects[1] > 0:
         return fingerprint.objects, "objects have"
     half = ASSUMED * short
-    return (half, half, half), "no boxes, so objects are assumed to be half the shorter side:"
+    return (half, half, half), "nobody drew boxes, so objects are assumed to be half the shorter side,"
 
 
 def _input(
