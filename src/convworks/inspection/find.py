@@ -11,7 +11,7 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convworks.errors import ConvworksError, NetError, unknown
+from convworks.errors import ConvworksError, NetError, nearest, unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,16 +49,17 @@ def find(text: str) -> Found:
     try:
         return Found(layers=parse(text))
     except NetError:
-        if not LOOKS_LIKE_A_NAME.fullmatch(text) or not is_timm(text):
+        if not LOOKS_LIKE_A_NAME.fullmatch(text) or not is_like_timm(text):
             raise
     return of_timm(text)
 
 
-def is_timm(name: str) -> bool:
-    """Whether timm has a net of this name, its weights' tag left off."""
+def is_like_timm(name: str) -> bool:
+    """Whether timm has a net of this name, or of one that is nearly the same."""
     import timm
 
-    return timm.is_model(name.partition(".")[0])
+    architecture = name.partition(".")[0]
+    return timm.is_model(architecture) or nearest(architecture, timm.list_models()) is not None
 
 
 def of_timm(name: str) -> Found:
@@ -104,7 +105,13 @@ def of_file(path: Path, name: str) -> nn.Module:
             )
         name = next(iter(own))
     if not hasattr(space, name):
-        raise unknown(f"name in {path}", name, [*own, *_functions(space)], NetError)
+        names = list(dict.fromkeys([*own, *_functions(space)]))
+        guess = nearest(name, names)
+        raise NetError(
+            f'{path} defines no "{name}".',
+            expected=f"one of {', '.join(names)}" if names else "a class, a function or a module",
+            fix=f"did you mean {path}:{guess}?" if guess else "",
+        )
     made = getattr(space, name)
     if not isinstance(made, nn.Module):
         if not callable(made):

@@ -17,6 +17,7 @@ from convworks.data.glance import glance
 from convworks.data.record import DataSet
 from convworks.recipe.aims import Aims, aims
 from convworks.recipe.fingerprint import Fingerprint
+from convworks.recipe.scales import blocks
 
 LOOKED_AT = 5000
 """Objects that are compared with the net, at most, spread over the set."""
@@ -140,7 +141,8 @@ def _steps(pictures: Pictures, input: Volume, place: str, fields: Fields) -> Ite
     if small:
         side = min(input.height, input.width)
         p10 = pictures.fingerprint.objects[0] * scale
-        larger = 32 * -(-int(side * step / max(p10, 1e-6)) // 32)
+        larger = blocks(side * step / p10)
+        enlarged = f", or an input of at least {larger} px" if larger > side else ""
         yield Finding(
             level="warning" if len(small) * 10 >= len(pictures.objects) else "note",
             code="smaller-than-stride",
@@ -148,7 +150,7 @@ def _steps(pictures: Pictures, input: Volume, place: str, fields: Fields) -> Ite
             what=f"its stride of {step:g} px exceeds {_share(small, pictures.objects)}",
             why="neighbouring objects of that size can fall on one and the same unit"
             + f"; for these pictures a stride of {aim.stride} is proposed",
-            fix=f"read a map of stride {aim.stride} as well, or an input of at least {max(larger, side)} px",
+            fix=f"read a map of stride {aim.stride} as well{enlarged}",
         )
     elif step > aim.stride:
         yield Finding(

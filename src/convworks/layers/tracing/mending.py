@@ -84,6 +84,8 @@ def _candidates(traced: Traced, operator: Operator) -> Iterator[_Change]:
     if layer is not None and volume is not None and _is_written_wrong(operator):
         yield _Change("weights", 0, _rewritten(operator, layer, volume))
         return
+    if isinstance(layer, Linear):
+        return
     if layer is not None and volume is not None:
         near = sorted(
             (

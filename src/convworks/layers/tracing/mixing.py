@@ -8,17 +8,16 @@ from typing import Any
 from torch import Tensor
 
 from convworks.arithmetic.shape import Fit, flat
-from convworks.arithmetic.spec import Linear, Plain, Pointwise, Volume
+from convworks.arithmetic.spec import NO_PADDING, Linear, Plain, Pointwise, Volume
 from convworks.errors import NetError
 from convworks.layers.tracing.call import Call, Rule, empty, listed
 from convworks.layers.tracing.kernels import kernel
 from convworks.layers.tracing.recorder import Recorder, Stopped
 from convworks.layers.tracing.value import (
-    Axes,
+    REACHES,
     Value,
     dimension,
     gated,
-    joined,
     lost,
     mixed_over,
     plain,
@@ -99,9 +98,8 @@ def matmul(recorder: Recorder, call: Call) -> Any:
         return applied(recorder, call._replace(args=(left, right)), right.shape[1], right.shape[0], False)
     result = kernel(recorder, call, note=False)
     inner = left.shape[-1]
-    values = [recorder.values[id(x)] for x in (left, right) if id(x) in recorder.values]
-    after = _contracted(recorder, left, right, result) if values else None
-    if after is not None:
+    if id(left) in recorder.values or id(right) in recorder.values:
+        after = _contracted(recorder, left, right, result)
         recorder.add(call.name, call.tensors(), result, after, multiply_adds=result.numel() * inner)
     return result
 
@@ -113,21 +111,43 @@ def _operands(call: Call) -> tuple[Tensor, Tensor]:
 
 def _contracted(recorder: Recorder, left: Tensor, right: Tensor, result: Tensor) -> Value:
     """What a product of two depends on: their rows and columns, and all of what it sums over."""
-    values: list[Value] = []
-    for x, places in ((left, [left.dim() - 1]), (right, [max(0, right.dim() - 2)])):
-        if id(x) in recorder.values:
-            values.append(mixed_over(recorder.values[id(x)], places))
-    spatial = [value for value in values if value.letters]
-    if not spatial:
-        return joined([value._replace(axes=plain(result.shape)) for value in values], result.shape)[0]
-    everything = all(_attends(recorder.values[id(x)]) for x in (left, right) if id(x) in recorder.values)
-    kept = recorder.values.get(id(left))
-    rows: Axes = kept.axes[:-1] if kept is not None and len(kept.axes) == result.dim() else ()
-    clean = kept is not None and id(right) in recorder.values and "?" not in kept.letters
-    if everything and all(value.reach != "unknown" for value in values):
-        axes = (*rows, dimension("", result.shape[-1])) if clean and rows else plain(result.shape)
-        return Value(axes=axes, fields=None, extent=values[0].extent, reach="all")
-    return lost(spatial[0], result.shape)
+    first, second = (_summed(recorder, x, back) for x, back in ((left, 1), (right, 2)))
+    if first is None or second is None:
+        only = first or second
+        assert only is not None
+        return _fitted(only, result, back=1 if first is not None else 2)
+    if not second.letters:
+        gate = "all" if second.reach == "all" else "unknown"
+        reach = REACHES[
+            max(REACHES.index(first.reach), REACHES.index(gate if first.letters else second.reach))
+        ]
+        return _fitted(first, result, back=1)._replace(reach=reach)
+    whole = all(
+        _attends(recorder.values[id(x)]) and recorder.values[id(x)].reach != "unknown" for x in (left, right)
+    )
+    if not whole:
+        return lost(first, result.shape)
+    after = _fitted(first, result, back=1)
+    return after._replace(fields=None, reach="all", margin=NO_PADDING)
+
+
+def _summed(recorder: Recorder, x: Tensor, back: int) -> Value | None:
+    """One side of a product after the sum over its dimension counted from the back; None where it is a constant."""
+    value = recorder.values.get(id(x))
+    if value is None:
+        return None
+    place = x.dim() - min(back, x.dim())
+    axes = (*value.axes[:place], (), *value.axes[place + 1 :])
+    return mixed_over(value, [place])._replace(axes=axes)
+
+
+def _fitted(value: Value, result: Tensor, back: int) -> Value:
+    """The value with the axes of a product; `back` is the dimension, from the back, that the other side gives."""
+    if len(value.axes) != result.dim():
+        return lost(value, result.shape) if value.letters else value._replace(axes=plain(result.shape))
+    place = result.dim() - back
+    axes = (*value.axes[:place], dimension("", result.shape[place]), *value.axes[place + 1 :])
+    return value._replace(axes=axes)
 
 
 def _attends(value: Value) -> bool:

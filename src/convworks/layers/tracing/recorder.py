@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -20,9 +19,10 @@ from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
 from convworks.layers.tracing.value import Reach, Value, volume_of
 
-TORCH = str(Path(torch.__file__).parent)
-OURS = str(Path(__file__).parent.parent)
-"""Code of these two is never what a user wrote."""
+PASS_ON = ("convworks", "torch", "jaxtyping", "beartype")
+"""Packages whose code lies between a line of the user's and the operator that it calls."""
+START = "run_without_numbers"
+"""The function that runs the user's code."""
 
 
 class Operator(NamedTuple):
@@ -224,20 +224,23 @@ def _count(tensor: Tensor) -> int:
 
 def location() -> str:
     """The file and line of the user's code that is calling now; "" where there is none between PyTorch and us."""
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame.f_code.co_filename.startswith(OURS) and frame.f_back:
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_name != START:
+        if not _passes_on(frame):
+            return _written(frame, frame.f_lineno)
         frame = frame.f_back
-    while frame.f_code.co_filename.startswith(TORCH) and frame.f_back:
-        frame = frame.f_back
-    name = frame.f_code.co_filename
-    return "" if name.startswith(OURS) else f"{name.rpartition(os.sep)[2]}:{frame.f_lineno}"
+    return ""
 
 
 def raised_at(error: BaseException) -> str:
     """The file and line of the innermost code of the user's that an error came through; "" where there is none."""
-    found = ""
-    for frame, line in walk_tb(error.__traceback__):
-        name = frame.f_code.co_filename
-        if not name.startswith((OURS, TORCH)):
-            found = f"{name.rpartition(os.sep)[2]}:{line}"
-    return found
+    theirs = [(frame, line) for frame, line in walk_tb(error.__traceback__) if not _passes_on(frame)]
+    return _written(*theirs[-1]) if theirs else ""
+
+
+def _passes_on(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").partition(".")[0] in PASS_ON
+
+
+def _written(frame: FrameType, line: int) -> str:
+    return f"{frame.f_code.co_filename.rpartition(os.sep)[2]}:{line}"

@@ -49,8 +49,7 @@ def followed(
     outputs: tuple[Tensor, ...] = ()
     with _evaluating(module), _paths(recorder), torch.inference_mode():
         try:
-            with Watching(recorder):
-                outputs = tuple(_tensors(module(picture)))
+            outputs = tuple(_tensors(run_without_numbers(module, picture, recorder)))
         except Stopped as stopped:
             known = stopped.known
         except Exception as error:
@@ -66,6 +65,12 @@ def followed(
         unused=dict(recorder.unused),
         unfinished=not known,
     )
+
+
+def run_without_numbers(module: nn.Module, picture: Tensor, recorder: Recorder) -> Any:
+    """The module's own code, on a tensor that has a size and no numbers."""
+    with Watching(recorder):
+        return module(picture)
 
 
 def _raised(recorder: Recorder, error: Exception) -> None:

@@ -89,6 +89,11 @@ def lost(value: Value, shape: Iterable[int]) -> Value:
     return Value(axes=axes, fields=None, extent=value.extent, reach="unknown")
 
 
+def scattered(value: Value, shape: Iterable[int]) -> Value:
+    """A value whose units are nobody knows where; those that saw the whole input still do."""
+    return lost(value, shape)._replace(reach="all" if value.reach == "all" else "unknown")
+
+
 def dimension(letter: Letter, size: int) -> Dimension:
     """One dimension of one atom, or of none where it has one unit."""
     return ((letter, size),) if size != 1 else ()
@@ -141,7 +146,9 @@ def joined(values: Sequence[Value], shape: Sequence[int]) -> tuple[Value, str]:
     extent = max(value.extent[0] for value in placed), max(value.extent[1] for value in placed)
     axes = _broadcast([value.axes for value in placed], shape)
     if axes is None or any(value.extent not in (extent, (1, 1)) for value in placed):
-        return lost(placed[0], shape), ""
+        reaches = {value.reach for value in values}
+        everything = "all" in reaches and "unknown" not in reaches
+        return lost(placed[0], shape)._replace(reach="all" if everything else "unknown"), ""
     reach = REACHES[max(REACHES.index(value.reach) for value in values)]
     if any(value.extent != extent and value.reach == "local" for value in placed):
         reach = "unknown"
@@ -181,7 +188,7 @@ def volume_of(value: Value, shape: Sequence[int]) -> Volume | None:
         return None
     elements = prod(shape)
     if any(any(kind for kind, _ in axis) and not all(kind for kind, _ in axis) for axis in value.axes):
-        return flat(elements)
+        return flat(elements) if len(shape) < 3 else None
     if not letters and len(shape) < 3:
         return flat(elements)
     sizes = {letter: size for axis in value.axes for letter, size in axis if letter}

@@ -16,7 +16,7 @@ from convworks.arithmetic.field import Field, Fields, slid
 from convworks.arithmetic.spec import NO_PADDING
 from convworks.layers.tracing.call import Call, Rule, empty
 from convworks.layers.tracing.recorder import Recorder
-from convworks.layers.tracing.value import Axes, Letter, Value, dimension, lost
+from convworks.layers.tracing.value import Axes, Letter, Value, dimension, scattered
 
 
 class Laid(NamedTuple):
@@ -80,7 +80,7 @@ def viewed(value: Value, shape: Sequence[int], strides: Sequence[int], offset: i
     laid = _laid(value.axes)
     found = [_parts(laid, size, stride) for size, stride in zip(shape, strides, strict=True)]
     if any(parts is None for parts in found):
-        return lost(value, shape)
+        return scattered(value, shape)
     rows = [parts or [] for parts in found]
     after, letters = value, dict[Part, Letter]()
     for place, atom in enumerate(laid):
@@ -146,7 +146,8 @@ def _kept(value: Value, atom: Laid, parts: Sequence[Part], offset: int) -> Value
         return value
     whole = prod(part.size for part in parts) == atom.size and parts[-1].step == 1
     if len(parts) > 2 or (len(parts) == 2 and not whole) or atom.letter == "?" or any(value.margin):
-        return value._replace(fields=None, reach="unknown", margin=NO_PADDING)
+        reach = "all" if value.reach == "all" else "unknown"
+        return value._replace(fields=None, reach=reach, margin=NO_PADDING)
     along = 0 if atom.letter == "h" else 1
     size = parts[0].size if parts else 1
     extent = (size, value.extent[1]) if along == 0 else (value.extent[0], size)
