@@ -8,26 +8,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from jaxtyping import Bool
-
 from convworks.data.record import Split
 from convworks.data.synthetic.plan import Plan
 
 Thing = dict[str, Any]
-
-
-def runs(mask: Bool[np.ndarray, "h w"]) -> list[int]:
-    """A mask as COCO's run lengths: down the columns, zeros first.
-
-    >>> runs(np.array([[False, True], [False, True]])), runs(np.array([[True, False]]))
-    ([2, 2], [0, 1, 1])
-    """
-    flat = mask.ravel(order="F")
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    edges = np.concatenate([[0], changes, [flat.size]])
-    lengths = [int(length) for length in np.diff(edges)]
-    return [0, *lengths] if flat[0] else lengths
 
 
 def box_table(plan: Plan, things: Sequence[Sequence[Thing]]) -> str:

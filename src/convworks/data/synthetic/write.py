@@ -11,8 +11,9 @@ from pathlib import Path
 
 import cv2
 
+from convworks.data.raster import to_runs
 from convworks.data.record import Task
-from convworks.data.synthetic.annotations import Thing, box_table, class_list, coco, runs
+from convworks.data.synthetic.annotations import Thing, box_table, class_list, coco
 from convworks.data.synthetic.plan import Layout, Plan, Style, claim, class_names, mark, put
 from convworks.data.synthetic.scene import scene
 from convworks.data.synthetic.shapes import flat_scene
@@ -133,7 +134,7 @@ def _draw_one(directory: Path, plan: Plan, index: int) -> list[Thing]:
             "label": int(label),
             "box": [int(edge) for edge in box],
             "area": int(mask.sum()),
-            "runs": runs(mask) if plan.task == "detection" else [],
+            "runs": list(to_runs(mask)) if plan.task == "detection" else [],
         }
         for label, box, mask in zip(shown.labels, shown.boxes, shown.masks, strict=True)
     ]

@@ -141,6 +141,14 @@ def number(value: object) -> float:
     raise Refused(f"{said(value)} is not a finite number")
 
 
+def numbers(values: list[Any]) -> tuple[float, ...]:
+    """Finite numbers. Raises Refused with the first that is none."""
+    # A sum is finite only where every number is; then none needs a look of its own.
+    if set(map(type, values)) == {float} and math.isfinite(sum(values)):
+        return tuple(values)
+    return tuple(map(number, values))
+
+
 def whole(value: object, what: str) -> int:
     """A whole number from 0 on, perhaps written 3.0. Raises Refused."""
     exact = number(value)
@@ -154,7 +162,7 @@ def _box(value: object) -> tuple[float, ...]:
         return ()
     if not isinstance(value, list) or len(value) != 4:
         raise Refused(f"bbox is {said(value)}; expected x, y, width, height")
-    x, y, width, height = map(number, value)
+    x, y, width, height = numbers(value)
     if width <= 0 or height <= 0:
         raise Refused(f"bbox of {width:g} x {height:g} has no area")
     return x, y, width, height
@@ -164,7 +172,7 @@ def _exact(box: tuple[float, ...], value: object) -> tuple[float, ...]:
     """Edges that say the same as the box, but for rounding; () where there are none."""
     if not box or not isinstance(value, list) or len(value) != 4:
         return ()
-    x0, y0, x1, y1 = map(number, value)
+    x0, y0, x1, y1 = numbers(value)
     x, y, width, height = box
     same = (x0, y0) == (x, y) and math.isclose(x + width, x1) and math.isclose(y + height, y1)
     return (x0, y0, x1, y1) if same else ()
@@ -195,13 +203,9 @@ def _polygons(rings: Sequence[object]) -> tuple[tuple[Ring, ...], int]:
 def _ring(ring: object) -> Ring:
     if not isinstance(ring, list):
         raise Refused(f"a polygon is {said(ring)}; expected a list of x, y, x, y, ...")
-    numbers = cast("list[Any]", ring)
-    if len(numbers) % 2:
-        raise Refused(f"a polygon of {len(numbers)} numbers; expected pairs of x, y")
-    # A sum is finite only where every number is; only then is each one's own check saved.
-    if set(map(type, numbers)) != {float} or not math.isfinite(sum(numbers)):
-        return tuple(map(number, numbers))
-    return tuple(numbers)
+    if len(ring) % 2:
+        raise Refused(f"a polygon of {len(ring)} numbers; expected pairs of x, y")
+    return numbers(ring)
 
 
 def _bounded(ring: Ring, size: Size) -> None:
@@ -243,10 +247,10 @@ def _points(value: object) -> tuple[Point, ...]:
         return ()
     if not isinstance(value, list) or len(value) % 3:
         raise Refused(f"keypoints are {said(value)}; expected x, y, visibility, ...")
-    numbers = [number(one) for one in value]
-    if bad := [seen for seen in numbers[2::3] if seen not in (0, 1, 2)]:
+    flat = numbers(value)
+    if bad := [seen for seen in flat[2::3] if seen not in (0, 1, 2)]:
         raise Refused(f"a keypoint of visibility {bad[0]:g}; expected 0, 1 or 2")
-    return tuple(zip(numbers[0::3], numbers[1::3], map(int, numbers[2::3]), strict=True))
+    return tuple(zip(flat[0::3], flat[1::3], map(int, flat[2::3]), strict=True))
 
 
 def _flag(entry: dict[str, Any], key: str) -> bool:
