@@ -67,7 +67,7 @@ def test_a_loss_is_refused_in_words_and_then_done_as_asked(
 ) -> None:
     code, out, err = said(capsys, data / "detection", "--to", "csv", tmp_path / "csv")
     assert code == 2 and out == "" and err.startswith("Error: csv cannot hold all that")
-    assert "outlines become boxes" in err and "--lossy" in err and len(err.splitlines()) <= 6
+    assert "masks become boxes" in err and "--lossy" in err and len(err.splitlines()) <= 6
     code, out, _ = said(capsys, data / "detection", "--to", "csv", tmp_path / "csv", "--lossy")
     assert code == 0 and "Lost    " in out
 

@@ -195,11 +195,12 @@ def _gap(note: BoxNote) -> float:
 def _losses(dataset: DataSet, to: str, holds: frozenset[Feature]) -> Iterator[str]:
     """What the target cannot hold, in words with counts."""
     said = used(dataset)
-    outlines = said["polygons"] + said["runs"]
     if "boxes" not in holds and said["boxes"]:
         yield f"{count(said['boxes'], 'box is', 'boxes are')} lost"
-    elif "polygons" not in holds and outlines:
-        yield f"{count(outlines, 'outline becomes a box', 'outlines become boxes')}"
+    elif "polygons" not in holds:
+        for number, what in ((said["polygons"], "outline"), (said["runs"], "mask")):
+            if number:
+                yield count(number, f"{what} becomes a box", f"{what}s become boxes")
     elif to == "yolo" and dataset.points and said["polygons"]:
         yield f"outlines of {count(said['polygons'], 'object')}, which have points, become boxes"
     yield from _unheld(said, holds, _OF_OBJECTS, "object")

@@ -31,6 +31,9 @@ SOURCES: dict[str, str] = {
 }
 """Name -> module, in the order in which they are tried."""
 
+EXPECTED = "images in a folder a class, a CSV table of path,label, or annotations as COCO, VOC, YOLO or masks"
+"""What may be given, in one line."""
+
 _PACKED = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
 
 
@@ -49,7 +52,7 @@ def find(root: Path) -> str:
             return name
     raise DataError(
         f"{shown(str(root))} is a file that no source reads.",
-        expected="a folder with one folder a class, or a CSV table of path,label",
+        expected=EXPECTED,
         fix="unpack it first" if root.suffix.lower() in _PACKED else "give the folder that holds the images",
     )
 
@@ -90,7 +93,7 @@ def existing(root: Path) -> None:
     guess = nearest(root.name, _beside(root))
     raise DataError(
         f"There is no {shown(text)}.",
-        expected="a folder with one folder a class, or a CSV table of path,label",
+        expected=EXPECTED,
         fix=f"did you mean {shown(str(root.parent / guess))}?" if guess else "",
     )
 
