@@ -111,7 +111,7 @@ def write(dataset: DataSet, destination: Path) -> None:
             raise DataError(f"{shown(record.path)} has no mask image.", fix="write its objects to coco")
         split = record.split or ("train" if given else "")
         top = f"{split}/" if split else ""
-        stem, ending = _stem(record.path)
+        stem = _stem(record.path)[0]
         number = next(one for one in range(len(stems) + 1) if f"{top}{_numbered(stem, one)}" not in stems)
         stem = _numbered(stem, number)
         stems.add(f"{top}{stem}")
@@ -121,8 +121,8 @@ def write(dataset: DataSet, destination: Path) -> None:
             ("instances", record.instances),
         ):
             if path:
-                ending = _stem(path)[1]
-                copying.copy(dataset.root / path, destination, f"{top}{folder}/{stem}{ending}", taken)
+                wanted = f"{top}{folder}/{stem}{_stem(path)[1]}"
+                copying.copy(dataset.root / path, destination, wanted, taken)
 
 
 def _numbered(stem: str, number: int) -> str:
