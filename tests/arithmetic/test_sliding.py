@@ -11,6 +11,7 @@ from convworks.arithmetic.grid import axes, cell
 from convworks.arithmetic.notation import write
 from convworks.arithmetic.spec import Conv, Net, Pool, Volume
 from convworks.arithmetic.summary import design, designed
+from convworks.arithmetic.svg import LETTER
 from convworks.errors import NetError
 from convworks.layers.build import build
 
@@ -82,12 +83,15 @@ def test_cells_read_by_several_windows_are_those_with_more_gradient() -> None:
 
 
 @pytest.mark.parametrize("width", [340, 720, 1200])
-@pytest.mark.parametrize("size", [(7, 7, 1), (224, 200, 3), (5, 300, 1)])
+@pytest.mark.parametrize("size", [(7, 7, 1), (224, 200, 3), (5, 300, 1), (300, 7, 1)])
 def test_nothing_leaves_the_picture(width: int, size: tuple[int, int, int]) -> None:
     root = ElementTree.fromstring(design("conv3-8 s3 d2", input=size).windows(1, width))
     for part in root.iter(f"{SVG}rect"):
         if part.get("x"):
             assert float(part.get("x", 0)) + float(part.get("width", 0)) <= width
+    for text in root.iter(f"{SVG}text"):
+        assert float(text.get("x", 0)) + 0.85 * LETTER * len(text.text or "") <= width
+        assert float(text.get("y", 0)) < float(root.get("height", 0))
     for path in root.iter(f"{SVG}path"):
         assert all(float(x) <= width - 10 for x, _ in CORNER.findall(path.get("d") or ""))
 

@@ -116,6 +116,8 @@ class _Drawing:
         beside = SMALLEST * (len(columns) + len(outputs)) <= room - WAY - GAP
         if beside:
             side = (room - WAY - GAP) / (len(columns) + len(outputs))
+            title = 1.12 * LETTER * len(f"output {self.output}")
+            side = min(side, (room - WAY - GAP - max(title, len(outputs) * SMALLEST)) / len(columns))
         else:
             side = room / max(len(columns), len(outputs))
         side = min(LARGEST, side)
