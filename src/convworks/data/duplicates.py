@@ -44,16 +44,25 @@ class Hashes:
     thumbnail: UInt8[np.ndarray, "16 16"]
 
 
+def shrunk(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "64 72"]:
+    """The brightness of a picture on 64 x 72 cells, whatever its size and shape."""
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(gray, (9 * 8, 8 * 8), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def hashes(image: UInt8[np.ndarray, "h w 3"], data: bytes) -> Hashes:
     """The picture `image` that lies in a file of the bytes `data`, in brief."""
-    small = cv2.resize(image, (9 * 8, 8 * 8), interpolation=cv2.INTER_AREA)
-    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return brief(shrunk(image), data)
+
+
+def brief(gray: UInt8[np.ndarray, "64 72"], data: bytes) -> Hashes:
+    """The same of a picture that was `shrunk`."""
     places = cv2.resize(gray.astype(np.float32), (9, 8), interpolation=cv2.INTER_AREA)
     return Hashes(
         file=hashlib.sha256(data).digest(),
         signs=_signs(places),
         mirrored=_signs(places[:, ::-1]),
-        thumbnail=cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA),
+        thumbnail=np.asarray(cv2.resize(gray, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8),
     )
 
 
