@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convworks.inspection.scale import Pictures
-    from convworks.layers.tracing.traced import Traced
+    from convworks.layers.tracing.trace import Traced
 
 MARKS = {"error": "x", "warning": "!", "note": "-"}
 
@@ -94,10 +94,10 @@ def check(
     if found.layers is not None:
         followed: Design | Traced = designed(Net(layers=found.layers, input=volume))
     else:
-        from convworks.layers.tracing.trace import followed as follow
+        from convworks.layers.tracing.trace import trace
 
         assert found.module is not None
-        followed = follow(found.module, volume)
+        followed = trace(found.module, size)
     findings = followed.check(objects)
     if pictures is not None:
         findings = gravest_first([*findings, *_beside(followed, volume, pictures)])
@@ -141,7 +141,7 @@ def _beside(net: Design | Traced, input: Volume, pictures: Pictures) -> list[Fin
         if row is None:
             return []
         return compared(pictures, input, where(row), row.fields, whole=net.rows[-1] is not row)
-    from convworks.layers.tracing.advice import where as place
+    from convworks.layers.tracing.words import where as place
 
     last = net.last_map
     if last is None or last.fields is None:

@@ -5,8 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from convworks.layers.tracing.trace import trace
-from convworks.layers.tracing.traced import Traced
+from convworks.layers.tracing.trace import Traced, trace
 
 
 def meta_net(name: str) -> nn.Module:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from convworks.arithmetic import Net, Volume, parse
 from convworks.arithmetic.walk import walk
 from convworks.layers.build import build
-from convworks.layers.tracing.trace import trace
-from convworks.layers.tracing.traced import Traced
+from convworks.layers.tracing.trace import Traced, trace
 
 
 class Given(nn.Module):

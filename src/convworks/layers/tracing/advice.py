@@ -5,40 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convworks.arithmetic.advice import Finding, gravest_first, of_row, scales
+from convworks.layers.tracing.follow import Followed
+from convworks.layers.tracing.mending import fixes
 from convworks.layers.tracing.recorder import Operator
-from convworks.layers.tracing.traced import Traced, label, row_of
+from convworks.layers.tracing.words import row_of, where
 
 NAMED = 3
 """How many of a kind are named."""
 
 
-def advise(traced: Traced, objects: Sequence[float] = ()) -> list[Finding]:
+def advise(followed: Followed, objects: Sequence[float] = ()) -> list[Finding]:
     """All findings, the gravest first, then from the input on; `objects` are sizes in pixels of the input."""
-    found = [finding for operator in traced.operators for finding in _of_operator(traced, operator)]
-    found += _unknown(traced)
-    found += _unused(traced)
-    last = traced.last_map
+    found = [finding for operator in followed.operators for finding in _of_operator(followed, operator)]
+    found += _unknown(followed)
+    found += _unused(followed)
+    last = followed.last_map
     if last is not None and last.fields is not None:
-        gathered = last.place != len(traced.operators) or last.reach == "all"
+        gathered = last.place != len(followed.operators) or last.reach == "all"
         found += scales(where(last), last.fields, objects, gathered=gathered)
     return gravest_first(found)
 
 
-def where(operator: Operator) -> str:
-    """An operator's place, its module and line, and what it is."""
-    name = f", {operator.path}" if operator.path else ""
-    at = f", {operator.location}" if operator.location else ""
-    return f"layer {operator.place}{name} ({label(operator)}{at})"
-
-
-def _of_operator(traced: Traced, operator: Operator) -> Iterator[Finding]:
-    from convworks.layers.tracing.mending import fixes
-
-    if operator.error is not None and traced.unfinished:
+def _of_operator(followed: Followed, operator: Operator) -> Iterator[Finding]:
+    if operator.error is not None and followed.unfinished:
         return
     row = row_of(operator)
     if row is not None:
-        yield from of_row(row, where(operator), lambda: fixes(traced, operator))
+        yield from of_row(row, where(operator), lambda: fixes(followed, operator))
     elif operator.error is not None:
         yield Finding(
             level="error",
@@ -58,10 +51,10 @@ def _of_operator(traced: Traced, operator: Operator) -> Iterator[Finding]:
         )
 
 
-def _unknown(traced: Traced) -> Iterator[Finding]:
+def _unknown(followed: Followed) -> Iterator[Finding]:
     """What could not be followed."""
-    if traced.unfinished:
-        last = traced.operators[-1]
+    if followed.unfinished:
+        last = followed.operators[-1]
         yield Finding(
             level="warning",
             code="unknown",
@@ -70,7 +63,7 @@ def _unknown(traced: Traced) -> Iterator[Finding]:
             why="",
         )
     blind = [
-        operator for operator in traced.operators if operator.reach == "unknown" and operator.error is None
+        operator for operator in followed.operators if operator.reach == "unknown" and operator.error is None
     ]
     if blind:
         first = blind[0]
@@ -83,7 +76,7 @@ def _unknown(traced: Traced) -> Iterator[Finding]:
             else "it is unknown what its units see",
             why=f"nothing is known of how {first.call} moves the picture's rows and columns",
         )
-    costly = [operator for operator in traced.operators if operator.multiply_adds is None]
+    costly = [operator for operator in followed.operators if operator.multiply_adds is None]
     if costly:
         yield Finding(
             level="note",
@@ -94,15 +87,15 @@ def _unknown(traced: Traced) -> Iterator[Finding]:
         )
 
 
-def _unused(traced: Traced) -> Iterator[Finding]:
+def _unused(followed: Followed) -> Iterator[Finding]:
     """Parameters that no operator read."""
-    if not traced.unused or traced.unfinished or (traced.operators and traced.operators[-1].error):
+    if not followed.unused or followed.unfinished or (followed.operators and followed.operators[-1].error):
         return
-    total = sum(traced.unused.values())
+    total = sum(followed.unused.values())
     yield Finding(
         level="note",
         code="unused",
-        where=_named(list(traced.unused)),
+        where=_named(list(followed.unused)),
         what=f"{total:,} parameters are not read when the net predicts",
         why="what only training uses, such as a second classifier, is meant so; a layer that was forgotten is not",
     )

@@ -12,8 +12,9 @@ from convworks.arithmetic.spec import Linear, Plain, TransposedConv, Volume
 from convworks.arithmetic.values import replace
 from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
+from convworks.layers.tracing.follow import Followed, follow
 from convworks.layers.tracing.recorder import Operator
-from convworks.layers.tracing.traced import Traced, label
+from convworks.layers.tracing.words import label
 
 WORK = 6000
 """Operators that are followed again for one finding, at most about: large nets get fewer tries."""
@@ -29,56 +30,54 @@ class _Change(NamedTuple):
     input: Volume | None = None
 
 
-def fixes(traced: Traced, operator: Operator) -> tuple[Fix, ...]:
+def fixes(before: Followed, operator: Operator) -> tuple[Fix, ...]:
     """Up to three of the smallest changes after which the operator fits; the smallest of each number first.
 
     Where there are some, only those that leave no other layer worse off.
     """
-    before = _unread(traced)
+    unread = _unread(before)
     clean: list[Fix] = []
     whole: list[Fix] = []
     partly: list[Fix] = []
-    tries = max(2, WORK // max(1, len(traced.operators)))
-    for change in _candidates(traced, operator):
+    tries = max(2, WORK // max(1, len(before.operators)))
+    for change in _candidates(before, operator):
         if tries <= 0 or len(clean) == MOST:
             break
         tries -= 1
-        after = _changed(traced, operator, change)
-        mended = _mended(traced, after, operator)
+        after = _changed(before, operator, change)
+        mended = _mended(before, after, operator)
         if mended is None:
             continue
         found = Fix(
             change=change.words,
             output=mended,
-            downstream=_downstream(traced, after, operator) if change.input is None else "",
+            downstream=_downstream(before, after, operator) if change.input is None else "",
             net=None,
         )
         bad = after.operators[-1].error is not None
-        (partly if bad else whole if _unread(after) - before else clean).append(found)
+        (partly if bad else whole if _unread(after) - unread else clean).append(found)
     return tuple((clean or whole or partly)[:MOST])
 
 
-def _changed(traced: Traced, operator: Operator, change: _Change) -> Traced:
+def _changed(before: Followed, operator: Operator, change: _Change) -> Followed:
     """The module followed again after a change; linear layers behind it are rewritten for what they now get."""
-    from convworks.layers.tracing.trace import followed
-
-    layers = dict.fromkeys(_places(traced, operator), change.layer) if change.layer is not None else {}
-    return followed(traced.module, change.input or traced.input, layers, lenient=True)
+    layers = dict.fromkeys(_places(before, operator), change.layer) if change.layer is not None else {}
+    return follow(before.module, change.input or before.input, layers, lenient=True)
 
 
-def _places(traced: Traced, operator: Operator) -> list[int]:
+def _places(before: Followed, operator: Operator) -> list[int]:
     """Where the same part of the module is used: what is changed in one place is changed in all of them."""
-    part = traced.module.get_submodule(operator.path) if operator.path else None
+    part = before.module.get_submodule(operator.path) if operator.path else None
     alone = part is not None and not any(True for _ in part.children())
     return [
         other.place
-        for other in traced.operators
+        for other in before.operators
         if (other.path, other.call, other.layer) == (operator.path, operator.call, operator.layer)
         and (alone or other.location == operator.location)
     ]
 
 
-def _candidates(traced: Traced, operator: Operator) -> Iterator[_Change]:
+def _candidates(before: Followed, operator: Operator) -> Iterator[_Change]:
     """Changes worth trying, the smallest of each number first, then the next ones, then other inputs."""
     layer, volume = operator.layer, operator.input
     if layer is not None and volume is not None and _is_written_wrong(operator):
@@ -100,7 +99,7 @@ def _candidates(traced: Traced, operator: Operator) -> Iterator[_Change]:
             first.setdefault(change.field, change)
         yield from first.values()
         yield from (change for change in near if first[change.field] is not change)
-    yield from _other_inputs(traced, operator)
+    yield from _other_inputs(before, operator)
 
 
 def _is_written_wrong(operator: Operator) -> bool:
@@ -128,9 +127,9 @@ def _good(operator: Operator) -> tuple[Grade, ...]:
     return ("fits", "skips") if skips else ("fits",)
 
 
-def _other_inputs(traced: Traced, operator: Operator) -> Iterator[_Change]:
+def _other_inputs(before: Followed, operator: Operator) -> Iterator[_Change]:
     """The nearest other input sizes, or larger ones where there is no room."""
-    height, width = traced.input.height, traced.input.width
+    height, width = before.input.height, before.input.width
     if operator.error is None:
         steps = [by for step in range(1, 4 * FARTHEST + 1) for by in (-step, step)]
         sides = [(height + by, width + by) for by in steps if min(height, width) + by > 0]
@@ -140,11 +139,11 @@ def _other_inputs(traced: Traced, operator: Operator) -> Iterator[_Change]:
         side = max(height, width)
         sides = [(side * 2**more, side * 2**more) for more in (1, 2, 3) if side * 2**more <= LARGEST]
     for rows, columns in sides:
-        volume = replace(traced.input, height=rows, width=columns)
+        volume = replace(before.input, height=rows, width=columns)
         yield _Change("input", 0, f"an input of {volume}", input=volume)
 
 
-def _mended(before: Traced, after: Traced, operator: Operator) -> Volume | None:
+def _mended(before: Followed, after: Followed, operator: Operator) -> Volume | None:
     """What the operator gives then; None where it still does not fit, or a net that could be no longer can."""
     if len(after.operators) < operator.place:
         return None
@@ -157,11 +156,11 @@ def _mended(before: Traced, after: Traced, operator: Operator) -> Volume | None:
     return there.output
 
 
-def _unread(traced: Traced) -> set[int]:
-    return {operator.place for operator in traced.operators if operator.grade == "unread"}
+def _unread(before: Followed) -> set[int]:
+    return {operator.place for operator in before.operators if operator.grade == "unread"}
 
 
-def _downstream(before: Traced, after: Traced, operator: Operator) -> str:
+def _downstream(before: Followed, after: Followed, operator: Operator) -> str:
     """What the change does to the layers behind the one that it mends."""
     said: list[str] = []
     olds = {old.place: old for old in before.operators}

@@ -58,6 +58,18 @@ class Operator(NamedTuple):
         """How it fits."""
         return "impossible" if self.error else self.fit.grade if self.fit else "fits"
 
+    @property
+    def sees_a_part(self) -> bool:
+        """Whether its units have places in the picture, and a field around them."""
+        output = self.output
+        many = output is not None and (output.height > 1 or output.width > 1)
+        return many and self.fields is not None and self.reach != "unknown"
+
+    @property
+    def sees_beyond(self) -> bool:
+        """Whether its units have places in the picture, and yet see all of it in some other way."""
+        return self.sees_a_part and self.reach == "all"
+
 
 class Stopped(Exception):
     """Following ends at an operator; `error` says why. `known` where the net cannot be, else it is only unknown."""

@@ -1,21 +1,117 @@
-"""`trace`: a module followed operator by operator on an input that has a size and no numbers."""
+"""`trace`: any module, operator by operator, as a table, as findings, and as plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from convworks.arithmetic.spec import Plain, Volume
-from convworks.errors import NetError
-from convworks.layers.tracing.kernels import first_line
-from convworks.layers.tracing.mode import Watching
-from convworks.layers.tracing.recorder import Recorder, Stopped, raised_at
-from convworks.layers.tracing.traced import Traced
-from convworks.layers.tracing.value import entering
+from convworks.arithmetic.advice import Finding
+from convworks.arithmetic.cost import BYTES
+from convworks.arithmetic.field import Fields
+from convworks.arithmetic.formula import LETTERS, fit_words
+from convworks.arithmetic.spec import Volume
+from convworks.arithmetic.summary import finding_document
+from convworks.arithmetic.wording import byte_words, count_words, laid_out, of_axes, sizes
+from convworks.layers.tracing.advice import advise
+from convworks.layers.tracing.follow import Followed, follow
+from convworks.layers.tracing.recorder import Operator
+from convworks.layers.tracing.words import formula_of, label, row_of
+
+HEADINGS = (
+    "",
+    "module",
+    "layer",
+    "out",
+    "parameters",
+    "mult-adds",
+    "predict",
+    "sees",
+    "step",
+    "start",
+    "fit",
+)
+LEFT = {1, 2, 10}
+
+
+class Traced(Followed):
+    """A module as it was followed: its totals, its table, and what is to be said of it."""
+
+    @property
+    def output(self) -> Volume | None:
+        """What the last operator gives, where that is a map or a row of numbers."""
+        return self.operators[-1].output if self.operators else self.input
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers, those that several layers share counted once."""
+        return sum(operator.parameters for operator in self.operators) + sum(self.unused.values())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications, each with its addition, for one image, of all operators for which they are known."""
+        return sum(operator.multiply_adds or 0 for operator in self.operators)
+
+    @property
+    def predicting(self) -> int:
+        """Bytes of activations that are alive at once, at most, while one image is predicted."""
+        return max((operator.live for operator in self.operators), default=0)
+
+    def check(self, objects: Sequence[float] = ()) -> list[Finding]:
+        """What does not fit and what would mend it; `objects` are sizes of objects in pixels of the input."""
+        return advise(self, objects)
+
+    def table(self) -> str:
+        """The module operator by operator, its totals, and the formula with its own numbers, as plain text."""
+        return "\n".join([*laid_out(self.cells(), LEFT), "", *self.totals()])
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The table as text cells: headings, the input, then a row an operator."""
+        first = ("", "", "input", str(self.input), "", "", "", "1", "1", "0", "")
+        return [HEADINGS, first, *map(_cells, self.operators)]
+
+    def totals(self) -> list[str]:
+        """What the whole net costs and sees, a sentence a line, and one size worked out."""
+        unknown = [operator for operator in self.operators if operator.multiply_adds is None]
+        lines = [
+            f"{self.parameters:,} parameters ({byte_words(BYTES * self.parameters)}), "
+            f"{count_words(self.multiply_adds)} multiply-adds an image"
+            + (f", without those of {len(unknown)} operators that are unknown." if unknown else "."),
+            f"Activations an image: at most {byte_words(self.predicting)} at once while predicting.",
+        ]
+        last = self.last_map
+        if last is not None and last.fields is not None:
+            everything = (
+                " and, through pooling, gates or attention, the whole input" if last.reach == "all" else ""
+            )
+            lines.append(
+                f"A unit of the last map (layer {last.place}) sees {of_axes(last.fields, 'size')} px of "
+                f"{self.input.height}x{self.input.width}{everything}; "
+                f"its neighbour's view is {of_axes(last.fields, 'jump')} px further on."
+            )
+        if any(operator.sees_beyond for operator in self.operators):
+            lines.append("* and the whole input besides, through pooling, a gate or attention.")
+        worked = next((operator for operator in self.operators if formula_of(operator)), None)
+        if worked is not None:
+            lines += [f"Layer {worked.place}: {formula_of(worked)}.", LETTERS]
+        return lines
+
+    def document(self, findings: Sequence[Finding]) -> dict[str, Any]:
+        """Everything as plain values for JSON, with the findings of a check."""
+        return {
+            "module": type(self.module).__name__,
+            "input": sizes(self.input),
+            "output": sizes(self.output),
+            "outputs": [list(shape) for shape in self.outputs],
+            "finished": not self.unfinished and not (self.operators and self.operators[-1].error),
+            "parameters": self.parameters,
+            "unused_parameters": self.unused,
+            "multiply_adds": self.multiply_adds,
+            "predicting_bytes": self.predicting,
+            "layers": [_document(operator) for operator in self.operators],
+            "findings": [finding_document(finding) for finding in findings],
+        }
 
 
 def trace(module: nn.Module, input: tuple[int, int, int]) -> Traced:
@@ -30,106 +126,73 @@ def trace(module: nn.Module, input: tuple[int, int, int]) -> Traced:
     10 32586 ['conv2d', 'relu', 'max_pool2d', 'flatten', 'linear']
     """
     height, width, channels = input
-    return followed(module, Volume(height=height, width=width, channels=channels))
+    return Traced(*follow(module, Volume(height=height, width=width, channels=channels)))
 
 
-def followed(
-    module: nn.Module,
-    volume: Volume,
-    changed: Mapping[int, Plain] | None = None,
-    *,
-    lenient: bool = False,
-) -> Traced:
-    """The module followed, with other layers in some places; `lenient` rewrites weights for what they get."""
-    recorder = Recorder(module, changed, lenient=lenient)
-    picture = torch.empty(
-        1, volume.channels, volume.height, volume.width, dtype=_dtype(module), device="meta"
-    )
-    recorder.put(picture, entering(volume))
-    outputs: tuple[Tensor, ...] = ()
-    with _evaluating(module), _paths(recorder), torch.inference_mode():
-        try:
-            outputs = tuple(_tensors(run_without_numbers(module, picture, recorder)))
-        except Stopped as stopped:
-            known = stopped.known
-        except Exception as error:
-            known = True
-            _raised(recorder, error)
-        else:
-            known = True
-    return Traced(
-        module=module,
-        input=volume,
-        operators=recorder.finished(),
-        outputs=tuple(tuple(output.shape) for output in outputs),
-        unused=dict(recorder.unused),
-        unfinished=not known,
+def _shape(operator: Operator) -> str:
+    if operator.error is not None:
+        return "-"
+    return (
+        str(operator.output) if operator.output else "x".join(map(str, operator.shape[1:] or operator.shape))
     )
 
 
-def run_without_numbers(module: nn.Module, picture: Tensor, recorder: Recorder) -> Any:
-    """The module's own code, on a tensor that has a size and no numbers."""
-    with Watching(recorder):
-        return module(picture)
+def _cells(operator: Operator) -> tuple[str, ...]:
+    head = str(operator.place), operator.path or operator.location, label(operator), _shape(operator)
+    row = row_of(operator)
+    if operator.error is not None:
+        return (
+            *head,
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "? unknown from here" if operator.call and not row and not operator.input else "x impossible",
+        )
+    fields: Fields | None = operator.fields if operator.reach != "unknown" else None
+    costs = operator.multiply_adds
+    flat = operator.output is not None and operator.output.flat
+    size = of_axes(fields, "size") if fields is not None else "all" if operator.reach == "all" else "?"
+    return (
+        *head,
+        f"{operator.parameters:,}" if operator.parameters else "",
+        "?" if costs is None else count_words(costs) if costs else "",
+        byte_words(operator.live),
+        size + ("*" if operator.sees_beyond else ""),
+        of_axes(fields, "jump") if fields is not None and not flat else "",
+        of_axes(fields, "start") if fields is not None else "",
+        fit_words(row) if row is not None else "",
+    )
 
 
-def _raised(recorder: Recorder, error: Exception) -> None:
-    """Note what the module's own code raised, where it did."""
-    words = first_line(error)
-    name = type(error).__name__
-    said = words if words.startswith(name) else f"{name}: {words}"
-    stopped = Stopped(NetError(f"the code stops with {said}"), known=True)
-    recorder.stop("", [], stopped, raised_at(error))
-
-
-def _dtype(module: nn.Module) -> torch.dtype:
-    """What the module's weights are made of, and its input too."""
-    kinds = (weight.dtype for weight in module.parameters() if weight.dtype.is_floating_point)
-    return next(kinds, torch.float32)
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    """The tensors that a module gives, however they are packed."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, Mapping):
-        return [tensor for item in value.values() for tensor in _tensors(item)]
-    if isinstance(value, list | tuple):
-        return [tensor for item in value for tensor in _tensors(item)]
-    return []
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Generator[None]:
-    """Every part in evaluation mode, and afterwards as it was."""
-    learning = [part for part in module.modules() if part.training]
-    for part in learning:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in learning:
-            part.training = True
-
-
-@contextmanager
-def _paths(recorder: Recorder) -> Generator[None]:
-    """The path of the module that is running now lies on top of the recorder's stack."""
-    stack, paths = recorder.stack, recorder.modules
-
-    def entered(part: nn.Module, given: Any) -> None:
-        stack.append(paths.get(id(part), ""))
-
-    def left(part: nn.Module, given: Any, result: Any) -> None:
-        stack.pop()
-
-    hooks = nn.modules.module
-    handles = [
-        hooks.register_module_forward_pre_hook(entered),
-        hooks.register_module_forward_hook(left, always_call=True),
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def _document(operator: Operator) -> dict[str, Any]:
+    slides = operator.fit.slides if operator.fit is not None else None
+    return {
+        "place": operator.place,
+        "module": operator.path,
+        "location": operator.location,
+        "operator": operator.call,
+        "layer": label(operator),
+        "input": sizes(operator.input),
+        "output": sizes(operator.output),
+        "shape": list(operator.shape),
+        "exact": [str(slid.exact) for slid in slides] if slides else None,
+        "unread": [slid.unread for slid in slides] if slides else None,
+        "skipped": [slid.skipped for slid in slides] if slides else None,
+        "padding_unread": [slid.padding_unread for slid in slides] if slides else None,
+        "grade": operator.grade,
+        "formula": formula_of(operator),
+        "parameters": operator.parameters,
+        "multiply_adds": operator.multiply_adds,
+        "bytes": operator.bytes,
+        "predicting_bytes": operator.live,
+        "sees": operator.reach,
+        "field": [
+            {"size": float(field.size), "jump": float(field.jump), "start": float(field.start)}
+            for field in operator.fields
+        ]
+        if operator.fields is not None
+        else None,
+    }

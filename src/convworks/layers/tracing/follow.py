@@ -1,0 +1,139 @@
+"""A module's own code, run once on a tensor that has a size and no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from convworks.arithmetic.spec import Plain, Volume
+from convworks.errors import NetError
+from convworks.layers.tracing.kernels import first_line
+from convworks.layers.tracing.mode import Watching
+from convworks.layers.tracing.recorder import Operator, Recorder, Stopped, raised_at
+from convworks.layers.tracing.value import entering
+
+
+class Followed(NamedTuple):
+    """A module followed on one image of `input`, up to where it ends or cannot be.
+
+    `outputs` are the shapes of what it gives, for one image; `unused` are parameters that no operator read, and
+    how many numbers each holds; `unfinished` says that following ended before the net did.
+    """
+
+    module: nn.Module
+    input: Volume
+    operators: tuple[Operator, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    unused: dict[str, int]
+    unfinished: bool
+
+    @property
+    def last_map(self) -> Operator | None:
+        """The last operator whose result still has height or width, and a field; None where there is none."""
+        return next((operator for operator in reversed(self.operators) if operator.sees_a_part), None)
+
+
+def follow(
+    module: nn.Module,
+    volume: Volume,
+    changed: Mapping[int, Plain] | None = None,
+    *,
+    lenient: bool = False,
+) -> Followed:
+    """The module followed, with other layers in some places; `lenient` rewrites weights for what they get."""
+    recorder = Recorder(module, changed, lenient=lenient)
+    picture = torch.empty(
+        1, volume.channels, volume.height, volume.width, dtype=_dtype(module), device="meta"
+    )
+    recorder.put(picture, entering(volume))
+    outputs: tuple[Tensor, ...] = ()
+    with _evaluating(module), _paths(recorder), torch.inference_mode():
+        try:
+            outputs = tuple(_tensors(run_without_numbers(module, picture, recorder)))
+        except Stopped as stopped:
+            known = stopped.known
+        except Exception as error:
+            known = True
+            _raised(recorder, error)
+        else:
+            known = True
+    return Followed(
+        module=module,
+        input=volume,
+        operators=recorder.finished(),
+        outputs=tuple(tuple(output.shape) for output in outputs),
+        unused=dict(recorder.unused),
+        unfinished=not known,
+    )
+
+
+def run_without_numbers(module: nn.Module, picture: Tensor, recorder: Recorder) -> Any:
+    """The module's own code, on a tensor that has a size and no numbers."""
+    with Watching(recorder):
+        return module(picture)
+
+
+def _raised(recorder: Recorder, error: Exception) -> None:
+    """Note what the module's own code raised, where it did."""
+    words = first_line(error)
+    name = type(error).__name__
+    said = words if words.startswith(name) else f"{name}: {words}"
+    stopped = Stopped(NetError(f"the code stops with {said}"), known=True)
+    recorder.stop("", [], stopped, raised_at(error))
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    """What the module's weights are made of, and its input too."""
+    kinds = (weight.dtype for weight in module.parameters() if weight.dtype.is_floating_point)
+    return next(kinds, torch.float32)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors that a module gives, however they are packed."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        return [tensor for item in value.values() for tensor in _tensors(item)]
+    if isinstance(value, list | tuple):
+        return [tensor for item in value for tensor in _tensors(item)]
+    return []
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Generator[None]:
+    """Every part in evaluation mode, and afterwards as it was."""
+    learning = [part for part in module.modules() if part.training]
+    for part in learning:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in learning:
+            part.training = True
+
+
+@contextmanager
+def _paths(recorder: Recorder) -> Generator[None]:
+    """The path of the module that is running now lies on top of the recorder's stack."""
+    stack, paths = recorder.stack, recorder.modules
+
+    def entered(part: nn.Module, given: Any) -> None:
+        stack.append(paths.get(id(part), ""))
+
+    def left(part: nn.Module, given: Any, result: Any) -> None:
+        stack.pop()
+
+    hooks = nn.modules.module
+    handles = [
+        hooks.register_module_forward_pre_hook(entered),
+        hooks.register_module_forward_hook(left, always_call=True),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
