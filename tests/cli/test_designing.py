@@ -34,7 +34,7 @@ def test_it_says_what_was_measured_what_was_chosen_and_why(
         "Measured  24 pictures to learn from, 2 classes; typically 46x48 px (shorter side 46"
     )
     assert "no\n          boxes say how large the objects are" in out
-    for name in ("input: 32x32", "stride: 4 in all", "receptive field: at least 32 px", "padding: (K - 1)/2"):
+    for name in ("input: 32x32", "stride: 8 in all", "receptive field: at least 32 px", "padding: (K - 1)/2"):
         assert name in out
     assert out.count("    since  ") == out.count("    so     ") == 9
     assert "nn.Conv2d(3, 16, 3, padding=1, bias=False)" in out
@@ -47,9 +47,9 @@ def test_a_net_begun_by_hand_gets_its_next_layers_ranked(
 ) -> None:
     assert main(["design", "conv5-16 p2 relu", "--for", str(pictures), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [one["layer"] for one in document["next"]] == ["conv3-16 p1 nobias", "pool2"]
+    assert [one["layer"] for one in document["next"]] == ["pool2", "conv3-16 p1 nobias"]
     assert all(one["reason"] for one in document["next"])
-    assert document["notation"].startswith("conv5-16 p2 relu conv3-16 p1 nobias")
+    assert document["notation"].startswith("conv5-16 p2 relu pool2 conv3-32 p1 nobias")
     assert document["begun"] == 2
     assert document["layers"][-1]["layer"] == "fc2"
     compile(document["python"], "net.py", "exec")

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from convworks.arithmetic.spec import Volume
 from convworks.errors import RecipeError
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.scales import BLOCK, CELLS, STEPS, blocks, field_needed
+from convworks.recipe.scales import BLOCK, CELLS, blocks, field_needed
 
 ASSUMED = 0.5
 """Where nobody drew boxes, an object is taken to be so much of a picture's shorter side."""
+SPANS = 2
+"""An object is so many cells of the last map across: enough to have parts, and few enough to be taken in as one."""
 ENOUGH = 32
 """Pixels of a small object in the input, from which a net can tell what it is."""
 LARGEST = 224
@@ -23,6 +25,8 @@ LARGEST = 224
 STRIDES = (1, 2, 4, 8, 16, 32)
 WIDTHS = ((1_000, 16), (20_000, 32), (0, 64))
 """Training images -> channels of the first filters; the last is for more."""
+SLOW = ((64, 64), (128, 32), (0, 16))
+"""Rows of the input -> the most channels of the first filters; the last is for more."""
 DROPOUTS = ((20_000, 0.3), (0, 0.1))
 """Training images -> probability of dropping a feature before the last layer; the last is for more."""
 
@@ -74,11 +78,13 @@ def aims(
     small, middle, large = (size * side / short for size in sizes)
     scaled = (small, middle, large)
     stride = max(
-        (step for step in STRIDES if middle >= STEPS * step and small >= step and side >= CELLS * step),
+        (step for step in STRIDES if middle >= SPANS * step and small >= step and side >= CELLS * step),
         default=1,
     )
     field = field_needed(large)
-    width = next(width for most, width in WIDTHS if fingerprint.images < most or not most)
+    fed = next(width for most, width in WIDTHS if fingerprint.images < most or not most)
+    quick = next(width for most, width in SLOW if side <= most or not most)
+    width = min(fed, quick)
     dropout = dropout_for(fingerprint.images)
     classes = len(fingerprint.counts) if fingerprint.task == "classification" else 0
     choices = (
@@ -98,9 +104,13 @@ def aims(
         Choice(
             name="channels",
             value=f"{width}, doubled at each halving",
-            cause=f"{fingerprint.images:,} pictures to learn from",
-            reason="a quarter of the cells with twice the channels keeps each layer's cost the same"
-            + (", and few pictures cannot fill more filters" if width < WIDTHS[-1][1] else ""),
+            cause=f"{fingerprint.images:,} pictures to learn from, {side} rows of input",
+            reason="a quarter of the cells with twice the channels keeps each layer's cost the same; "
+            + (
+                "fewer pictures cannot fill more filters"
+                if fed <= quick
+                else "on more rows more take too long"
+            ),
         ),
     )
     return Aims(
@@ -188,8 +198,8 @@ def _why_stride(stride: int, middle: float, small: float, side: int) -> str:
     spans = (
         f"an object spans {middle / stride:.1f} cells of the last map, which is {side // stride} cells high"
     )
-    if middle < STEPS * coarser:
-        return f"{spans}; at {coarser} it would span {middle / coarser:.1f}, fewer than {STEPS}"
+    if middle < SPANS * coarser:
+        return f"{spans}; at {coarser} it would span {middle / coarser:.1f}, fewer than {SPANS}"
     if small < coarser:
         return f"{spans}; at {coarser} small objects would be smaller than a cell"
     return f"{spans}; at {coarser} that would be {side // coarser} cells, too few to tell where something is"

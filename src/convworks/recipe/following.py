@@ -37,9 +37,9 @@ from convworks.recipe.aims import Aims
 from convworks.recipe.scales import CELLS
 
 DEAR = 64
-"""On maps of at least so many rows a stage has one convolution: they are where computing is dearest."""
+"""At full resolution, and on maps of so many rows, a scale has one layer of filters: it is where they cost most."""
 PLAIN = 2
-"""Convolutions of a stage elsewhere, before the map is halved."""
+"""Layers of filters of a scale elsewhere, before the map is halved."""
 STEM = 128
 """From so many rows on the first filter steps by two: the finest detail is not worth its price."""
 MOST_CHANNELS = 512
@@ -136,7 +136,7 @@ def _behind_activation(rows: tuple[Row, ...], volume: Volume, aims: Aims) -> lis
     side = min(volume.height, volume.width)
     filters = _filters_here(rows, stride)
     halving = 2 * stride <= aims.stride and side >= 2 * CELLS
-    wanted = 1 if max(volume.height, volume.width) >= DEAR else PLAIN
+    wanted = 1 if stride == 1 or max(volume.height, volume.width) >= DEAR else PLAIN
     missing = aims.field - field
     going_on = (
         _going_on(rows, volume, aims, stride, missing),

@@ -93,8 +93,8 @@ def _choices(net: Net, aims: Aims) -> list[Choice]:
             name="layers",
             value=f"{len(filters)} of filters, {steps} halvings",
             cause=f"stride {aims.stride} and a field of {aims.field} px are wanted",
-            reason=f"a halving doubles what the next filters see; {PLAIN} layers of filters at each scale, one on maps "
-            f"of {DEAR} rows or more, and as many at the last as the field needs",
+            reason=f"a halving doubles what the next filters see; {PLAIN} layers of filters at each scale, one "
+            f"where they cost most (full resolution, {DEAR} rows or more), and at the last what the field asks",
         ),
         Choice(
             name="filters",
