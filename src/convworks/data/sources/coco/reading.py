@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convworks.data.names import count, few, shown, writable
+from convworks.data.packed import pack
 from convworks.data.record import BoxNote, DataSet, Record, SetAside, Split
 from convworks.data.sources import suffixes
 from convworks.data.sources.coco import drafts, layout
@@ -194,10 +195,10 @@ def named_points(found: Iterable[Found]) -> tuple[tuple[str, ...], list[str]]:
     return names, [f"{count(left, 'object')} with other keypoints; those are not read."] if left else []
 
 
-def with_points(dataset: DataSet, names: tuple[str, ...]) -> DataSet:
-    """The data set with names for its points; points of another number are left out."""
+def packed(dataset: DataSet, names: tuple[str, ...]) -> DataSet:
+    """The data set in bytes, with names for its points; points of another number are left out."""
     if not names:
-        return dataset
+        return dataclasses.replace(dataset, records=pack(dataset.records))
 
     def fitting(record: Record) -> Record:
         if all(len(one.points) in (0, len(names)) for one in record.boxes):
@@ -208,9 +209,8 @@ def with_points(dataset: DataSet, names: tuple[str, ...]) -> DataSet:
         ]
         return dataclasses.replace(record, boxes=tuple(kept))
 
-    return dataclasses.replace(
-        dataset, records=[fitting(record) for record in dataset.records], points=names, swaps=swaps(names)
-    )
+    records = pack(map(fitting, dataset.records))
+    return dataclasses.replace(dataset, records=records, points=names, swaps=swaps(names))
 
 
 def swaps(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
