@@ -37,7 +37,10 @@ class DataOptions:
     holdout: float = knob(0.25, "share held out to measure, where the data has no val", low=0.02, high=0.9)
     tuning: float = knob(0.2, "share of the training images that chooses", low=0.0, high=0.5)
     input_size: int | Auto = knob(
-        "auto", "side of the square that the net sees", low=8, high=4096, unit="pixels"
+        "auto", "side of the square that the net sees, or the longer side", low=8, high=4096, unit="pixels"
+    )
+    crop: int = knob(
+        0, "longer side of the part that training sees of a frame; 0 for all", low=0, high=4096, unit="pixels"
     )
     resize: Resize = knob("crop", "crop: short side, then centre; squash: both sides; letterbox: pad")
     source: str = knob("auto", "format of the data; auto takes the first that fits, and says which")
@@ -88,6 +91,9 @@ class OptimiserOptions:
     layer_decay: float = knob(
         0.8, "each stage nearer to the input learns by this factor slower", low=0.01, high=1.0
     )
+    backbone_rate: float = knob(
+        1.0, "share of the rate that the pretrained stages learn by; the new ones learn by all", low=0.0, high=1.0
+    )
     warmup: float = knob(0.05, "share of the steps in which the rate rises", low=0.0, high=0.9)
     clip_norm: float = knob(1.0, "largest norm of the gradient; 0 for none", low=0.0, high=1e6)
     label_smoothing: float = knob(0.1, "probability mass spread evenly over the classes", low=0.0, high=0.9)
@@ -121,6 +127,9 @@ class AugmentationOptions:
     trivial: float = knob(
         0.0, "probability of one more operation of any kind and strength (TrivialAugment)", low=0.0, high=1.0
     )
+    mosaic: float = knob(
+        0.0, "probability of four images in one frame, but in the last tenth of the epochs", low=0.0, high=1.0
+    )
     border: Border = knob(
         "reflect", "beyond the image: reflect: its mirror; inside: zoom in until none is seen; fill: grey"
     )
@@ -146,7 +155,7 @@ class ComputeOptions:
 class Recipe:
     """All that decides a run besides its data. `reasons` says why, by field: "transfer.freeze"."""
 
-    task: Literal["classification"] = knob("classification", "what the net is to say of an image")
+    task: Task = knob("classification", "what the net is to say of an image; the data decides")
     seed: int = knob(0, "of the split, the weights, the order and the augmentation", low=0, high=2**32 - 1)
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
