@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from pathlib import Path
@@ -172,7 +173,8 @@ def test_a_file_that_cannot_be_read_is_set_aside_with_its_reason(tmp_path: Path,
     put(tmp_path, "z", FAULTS[fault][0])
     read = voc.read(tmp_path)
     assert boxes(read) == {"a.png": [(0, 1, 30, 40)]}
-    assert FAULTS[fault][1] in reasons(read)["z.xml"]
+    (aside,) = read.set_aside
+    assert aside.path == "Annotations/z.xml" and FAULTS[fault][1] in aside.reason
 
 
 @pytest.mark.parametrize("fault", OBJECTS)
@@ -194,8 +196,18 @@ def test_a_bomb_is_refused_in_no_time(bomb: str) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_parsed() -> None:
-    with pytest.raises(Refused, match="8 MB"):
+    with pytest.raises(Refused, match="2 MB"):
         voc_xml.parse(b" " * (voc_xml.MOST_BYTES + 1), 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", ["<a/>", "<object/>", thing(), thing(box=(1, 1, 0, 0)), "<a>"])
+def test_no_file_is_read_for_long(piece: str) -> None:
+    data = f"<annotation>{piece * ((voc_xml.MOST_BYTES - 100) // len(piece))}</annotation>".encode()
+    began = time.process_time()
+    with contextlib.suppress(Refused):
+        voc_xml.parse(data, 1)
+    assert time.process_time() - began < 1
 
 
 def test_other_encodings_are_read(tmp_path: Path) -> None:

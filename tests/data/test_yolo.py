@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -103,7 +105,7 @@ FAULTS = {
     "flat outline": ("0 0.1 0.5 0.2 0.5 0.3 0.5", "no area"),
     "word": ("0 0.5 half 0.25 0.5", '"half" is not a finite number'),
     "underscore": ("0 0.5 0.5 0_1 0.5", "not a finite number"),
-    "long": (f"0 0.5 0.5 0.25 0.{'5' * 100}", "not a finite number"),
+    "long": (f"0 0.5 0.5 0.25 {'5' * 400}", "not a finite number"),
     "binary": ("0 0.5 0.5 \x00 0.5", "not a finite number"),
 }
 
@@ -126,6 +128,30 @@ def test_a_repeated_row_counts_once() -> None:
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(Refused, match="not text"):
         rows(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "data",
+    [
+        "".join(f"0 0.5 0.5 0.1 0.{number}\n" for number in range(100_000, 800_000)),
+        "".join(f"{number}\n" for number in range(1_000_000)),
+        "0\n" * 4_000_000,
+        "0 " + "0.123456 " * 800_000 + "0.1",
+        "0 " + "0.123456 " * 800_000 + "x",
+    ],
+    ids=["rows", "faults", "repeats", "outline", "word"],
+)
+def test_no_file_is_read_for_long(data: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(Refused):
+        rows(data)
+    assert time.process_time() - began < 1
+
+
+def test_a_file_of_more_rows_than_objects_is_refused() -> None:
+    with pytest.raises(Refused, match="more than 10,000 rows"):
+        rows("".join(f"0 0.5 0.5 0.1 0.{number}\n" for number in range(10_000, 30_000)))
 
 
 def test_points_are_read_with_what_is_seen_of_them() -> None:

@@ -90,8 +90,6 @@ def convert(
         from convworks.data.settled import settled
 
         dataset = settled(dataset)
-    if not place.parent.is_dir():
-        place.parent.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="convworks-", ignore_cleanup_errors=True) as drawn:
         fitted, changed, lost = _fitted(dataset, to, target.holds, Path(drawn))
         _refuse_unfit(fitted, to)
@@ -250,6 +248,7 @@ def _write(dataset: DataSet, place: Path, to: str) -> None:
     part = place.with_name(f".{place.name}{PART}")
     shutil.rmtree(part, ignore_errors=True)
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         sources.write(dataset, part, source=to)
         _read_back(dataset, part, to)
         if place.exists():

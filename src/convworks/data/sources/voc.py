@@ -158,6 +158,7 @@ class _Found:
     unread: Counter[str] = field(default_factory=Counter)
     shelves: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     renamed: list[str] = field(default_factory=list)
     sizeless: list[str] = field(default_factory=list)
@@ -184,9 +185,11 @@ def _read(
                 _add(root, path, said, place, splits, found)
             except Refused as refusal:
                 found.aside.append(SetAside(path=path, reason=str(refusal)))
+                found.refused.add(listing.stem(path).rpartition("/")[2])
     for shelf in found.shelves.values():
         for image in (path for paths in shelf.values() for path in paths if path not in found.taken):
-            found.aside.append(SetAside(path=image, reason="no XML file says what is in it"))
+            if listing.stem(image).rpartition("/")[2] not in found.refused:
+                found.aside.append(SetAside(path=image, reason="no XML file says what is in it"))
     for name in sorted(splits.keys() - found.listed):
         found.aside.append(
             SetAside(path=name, reason="ImageSets/Main lists it, but it has no annotated image")

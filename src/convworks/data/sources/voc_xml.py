@@ -16,8 +16,9 @@ from convworks.data.record import BoxNote
 from convworks.data.sources.confine import Refused
 from convworks.data.sources.objects import Box, edges
 
-MOST_BYTES = 8 << 20
-"""More than any list of objects needs."""
+MOST_BYTES = 2 << 20
+MOST_FAULTS = 1_000
+"""More than the objects of one image need, and more than are worth naming one by one."""
 
 STATED = "corners from 1, inclusive"
 """What our own files say of their corners, in <source><annotation>."""
@@ -56,6 +57,10 @@ def parse(data: bytes, base: int) -> Annotation:
             found.objects.append(_object(thing, name, 1 if found.stated else base, found))
         except Refused as refusal:
             found.faults.append(f"object {number}{f' ({shown(name)[:60]})' if name else ''}: {refusal}")
+            if len(found.faults) > MOST_FAULTS:
+                raise Refused(
+                    f"more than {MOST_FAULTS:,} objects cannot be used; {found.faults[0]}"
+                ) from None
     return found
 
 

@@ -122,12 +122,12 @@ def _data_file(dataset: DataSet, splits: dict[Split, None]) -> Iterator[str]:
         yield f"{split}: images/{split}"
     yield "names:"
     for number, name in enumerate(dataset.classes):
-        yield f"  {number}: {json.dumps(name)}"
+        yield f"  {number}: {json.dumps(name, ensure_ascii=False)}"
     if dataset.points:
         yield f"kpt_shape: [{len(dataset.points)}, 3]"
         mirror = {one: other for pair in dataset.swaps for one, other in (pair, pair[::-1])}
         yield f"flip_idx: {[dataset.points.index(mirror.get(name, name)) for name in dataset.points]}"
-        yield f"kpt_names:\n  0: {json.dumps(list(dataset.points))}"
+        yield f"kpt_names:\n  0: {json.dumps(list(dataset.points), ensure_ascii=False)}"
 
 
 def _notes(layout: Layout, found: _Found) -> Iterator[str]:

@@ -8,6 +8,8 @@ pixels, or thousandths, are so again.
 from __future__ import annotations
 
 import codecs
+import contextlib
+import io
 import itertools
 import math
 import re
@@ -19,14 +21,15 @@ from convworks.data.record import BoxNote
 from convworks.data.sources.confine import Refused
 from convworks.data.sources.objects import edges
 
-MOST_BYTES = 4 << 20
+MOST_BYTES = 8 << 20
+MOST_ROWS = 10_000
 """More than the objects of one image need."""
 
 Size = tuple[int, int]
 Points = tuple[int, int]
 """How many points an object has, and whether each has two numbers or three; (0, 0) for none."""
 
-_ROW = re.compile(r"[0-9.eE+\-\s]*")
+_ROW = re.compile(r"[0-9.eE+\- ]*+")
 _CLASS = re.compile(r"([0-9]{1,9})(?:\.0*)?")
 _PIXELS = 2.0
 """A fraction above this was not meant as one."""
@@ -48,8 +51,10 @@ def parse(data: bytes, size: Size, names: Mapping[int, str] | None, points: Poin
     """
     found = Rows()
     seen: set[tuple[str, ...]] = set()
-    for number, line in enumerate(_text(data).split("\n"), start=1):
+    for number, line in enumerate(io.StringIO(_text(data)), start=1):
         words = tuple(line.split())
+        if len(seen) > MOST_ROWS:
+            raise Refused(f"more than {MOST_ROWS:,} rows")
         if words in seen:
             found.repeats += 1
         elif words:
@@ -89,7 +94,7 @@ def _text(data: bytes) -> str:
 
 
 def _object(words: tuple[str, ...], size: Size, names: Mapping[int, str] | None, points: Points) -> BoxNote:
-    name, values = _class(words[0], names), [_number(word) for word in words[1:]]
+    name, values = _class(words[0], names), _numbers(words[1:])
     if points[0]:
         expected = 4 + points[0] * points[1]
         if len(values) != expected:
@@ -118,16 +123,25 @@ def _class(word: str, names: Mapping[int, str] | None) -> str:
     return names[number]
 
 
-def _number(word: str) -> float:
+def _numbers(words: tuple[str, ...]) -> list[float]:
+    """The words as finite numbers."""
+    if _ROW.fullmatch(" ".join(words)):
+        with contextlib.suppress(ValueError):
+            values = list(map(float, words))
+            if all(map(math.isfinite, values)):
+                return values
+    raise Refused(next(reason for reason in map(_fault, words) if reason))
+
+
+def _fault(word: str) -> str:
+    """Why a word is no finite number; "" where it is one."""
     if "," in word:
-        raise Refused(f'a comma in "{shown(word)[:40]}"; numbers have points, and spaces between them')
+        return f'a comma in "{shown(word)[:40]}"; numbers have points, and spaces between them'
     try:
-        value = float(word) if len(word) <= 60 and _ROW.fullmatch(word) else math.nan
+        fine = bool(_ROW.fullmatch(word)) and math.isfinite(float(word))
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise Refused(f'"{shown(word)[:40]}" is not a finite number')
-    return value
+        fine = False
+    return "" if fine else f'"{shown(word)[:40]}" is not a finite number'
 
 
 def _check(fractions: list[float]) -> None:
