@@ -94,7 +94,7 @@ def drawn(seed: int) -> str:
     return f"{row(0)} {dice.choice(['pool2', 'conv3-4 s2 tfsame', 'up2'])} {row(1)} fc3"
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 10**6))
 def test_random_nets_compute_the_same(seed: int) -> None:
     same(Net(layers=parse(drawn(seed)), input=volume("7x6x2")))

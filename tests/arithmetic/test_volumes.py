@@ -116,9 +116,21 @@ def drawn(seed: int) -> str:
     return f"conv3-4 p1 {row(0)} fc3"
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.integers(0, 10**9), st.sampled_from([300, 960]))
 def test_a_picture_of_any_net_is_sound(seed: int, width: int) -> None:
+    sound(seed, width)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(st.integers(0, 10**9), st.sampled_from([300, 960]))
+def test_a_thousand_pictures_are_sound(seed: int, width: int) -> None:
+    sound(seed, width)
+
+
+def sound(seed: int, width: int) -> None:
+    """Assert that the pictures of a random net can be read, by programs and by people."""
     net = design(drawn(seed), input=(17, 24, 3))
     for picture in (net.svg(width), net.strip(width)):
         found = labels(ElementTree.fromstring(picture))

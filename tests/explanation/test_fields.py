@@ -155,6 +155,11 @@ def test_what_is_not_there_is_refused(layer: int | str, unit: tuple[int, int] | 
         seen_in_net(made, noise(made), layer=layer, unit=unit)
 
 
+def test_a_stage_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NetError, match="residual-small has no stage 9"):
+        seen_in_backbone(backbones.create("residual-small", "none"), torch.rand(1, 3, 32, 32), stage=9)
+
+
 def test_the_way_into_a_branch() -> None:
     layers = parse("conv3-8 res(relu conv3-8 p1 | bn) fc10")
     assert leading(layers, "2.2.1") == (layers[0], parse("bn")[0])

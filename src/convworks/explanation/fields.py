@@ -171,9 +171,15 @@ def seen_in_backbone(
     """What a unit of a backbone's stage sees of images that are already as the backbone expects them.
 
     Where the graph does not tell the field, its size is the contract's, about where the unit's place must be; where
-    the contract does not know either, it is all of the image. Raises NetError for a unit that is not there.
+    the contract does not know either, it is all of the image. Raises NetError for a stage or a unit that is not
+    there.
     """
-    number = range(len(backbone.stages))[stage]
+    stages = len(backbone.stages)
+    if not -stages <= stage < stages:
+        raise NetError(
+            f"{backbone.name} has no stage {stage}.", expected=f"0 to {stages - 1}, or -1 for the last"
+        )
+    number = stage % stages
     described = backbone.info[number]
     found = seen_by(
         _Until(backbone, number + 1), images, unit=unit, name=f"{backbone.name}, stage {described.name}"
