@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convworks.data import pixels
+from convworks.data import patience, pixels
 from convworks.data.cache import ImageCache
 from convworks.data.decode import decode
 from convworks.data.pixels import PixelStore, resized
@@ -168,7 +168,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
         return decode(path, **options)
 
     monkeypatch.setattr(pixels, "decode", slow)
-    monkeypatch.setattr(pixels, "PATIENCE", 0.1)
+    monkeypatch.setattr(patience, "PATIENCE", 0.1)
     yield times
     end.set()
 

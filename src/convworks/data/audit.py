@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from convworks.data.decode import MAX_PIXELS, decode_bytes, read
 from convworks.data.facts import Facts, border, is_gray
 from convworks.data.findings import Copies, Seen, classes_of, findings, learned
 from convworks.data.names import count, few, shown
+from convworks.data.packed import pack
+from convworks.data.patience import twice
 from convworks.data.quiet import listening
 from convworks.data.record import DataSet, MaskCode, Record, SetAside
 from convworks.data.traces import traces
@@ -88,12 +91,19 @@ def scan(
 
     def look(numbered: tuple[int, Record]) -> Facts | str:
         position, record = numbered
-        return _facts(dataset.root, record, dataset.masks, position, at_least, keep, max_pixels)
+        path = dataset.root / record.path
+        try:
+            return twice(
+                path,
+                lambda: _facts(dataset.root, record, dataset.masks, position, at_least, keep, max_pixels),
+            )
+        except DecodeError as error:
+            return error.found.removeprefix(f"{shown(str(path))}: ")
 
     positions: list[int] = []
     facts: list[Facts] = []
     aside: list[SetAside] = []
-    for position, result in enumerate(_each(look, list(enumerate(dataset.records)), workers)):
+    for position, result in enumerate(_each(look, enumerate(dataset.records), workers)):
         if isinstance(result, Facts):
             positions.append(position)
             facts.append(result)
@@ -103,7 +113,7 @@ def scan(
             progress(position + 1, len(dataset.records))
     usable = dataclasses.replace(
         dataset,
-        records=[dataset.records[position] for position in positions],
+        records=pack(dataset.records).take(positions),
         set_aside=tuple(sorted((*dataset.set_aside, *aside), key=lambda file: file.path)),
     )
     error = _ruined(dataset, usable, aside)
@@ -159,14 +169,11 @@ def _facts(
     at_least: int,
     keep: Keep | None,
     max_pixels: int,
-) -> Facts | str:
-    """The facts of one record's files, or why its image cannot be read."""
+) -> Facts:
+    """The facts of one record's files. Raises DecodeError where its image cannot be read."""
     path = root / record.path
-    try:
-        data = read(path, max_pixels=max_pixels)
-        decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
-    except DecodeError as error:
-        return error.found.removeprefix(f"{shown(str(path))}: ")
+    data = read(path, max_pixels=max_pixels)
+    decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
     gray = duplicates.shrunk(decoded.image)
     facts = Facts(
         width=decoded.size[0],
@@ -188,7 +195,7 @@ def _facts(
 
 
 def _each(
-    look: Callable[[tuple[int, Record]], Facts | str], items: list[tuple[int, Record]], workers: int
+    look: Callable[[tuple[int, Record]], Facts | str], items: Iterator[tuple[int, Record]], workers: int
 ) -> Iterator[Facts | str]:
     """Results in order; threads suffice, because decoding, hashing and resizing run outside Python's lock."""
     with ExitStack() as stack:
@@ -198,8 +205,8 @@ def _each(
             pool = ThreadPoolExecutor(workers, thread_name_prefix="audit")
             stack.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
-        for start in range(0, len(items), _CHUNK):
-            yield from run(look, items[start : start + _CHUNK])
+        while chunk := list(islice(items, _CHUNK)):
+            yield from run(look, chunk)
 
 
 def _ruined(before: DataSet, after: DataSet, aside: list[SetAside]) -> DataError | None:

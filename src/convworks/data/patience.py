@@ -6,13 +6,21 @@ with it, and neither the asking thread nor the end of the process waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from convworks.data.names import shown
+from convworks.errors import DecodeError
+
+PATIENCE = 120.0
+"""Seconds after which a file that is still being read is given up, to be tried once more."""
 
 Result = TypeVar("Result")
 
@@ -42,6 +50,22 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
         if not answer.done():
             del _local.helper
         raise
+
+
+def twice(path: Path, call: Callable[[], Result]) -> Result:
+    """What `call` makes of the file at `path`, which gets a second chance where it fails or hangs.
+
+    Raises DecodeError, as `call` does the second time, or where it has then not ended after `PATIENCE` seconds.
+    """
+    with contextlib.suppress(DecodeError, TimeoutError):
+        return within(PATIENCE, call)
+    try:
+        return within(PATIENCE, call)
+    except TimeoutError:
+        raise DecodeError(
+            f"{shown(str(path))}: still not read after {PATIENCE:g} seconds, in each of two tries",
+            fix="see whether the disk or network that it lies on answers",
+        ) from None
 
 
 def _work(calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]) -> None:

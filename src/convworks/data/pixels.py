@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,15 +14,10 @@ from jaxtyping import UInt8
 
 from convworks.data.cache import SETTLED, ImageCache, Signature, signature
 from convworks.data.decode import MAX_PIXELS, decode
-from convworks.data.names import shown
-from convworks.data.patience import within
-from convworks.errors import DecodeError
+from convworks.data.patience import twice
 
 LONGEST = 8
 """A longer side of more than this many shorter ones is compressed to it: a strip of 1 x 4000 stays small."""
-
-PATIENCE = 120.0
-"""Seconds after which a file that is still being read is given up, to be tried once more."""
 
 
 class Paths(Sequence[Path]):
@@ -99,7 +93,7 @@ class PixelStore:
     def get(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         """The image at a position, RGB, read-only.
 
-        Raises DecodeError where its file was damaged since, or cannot be read in `PATIENCE` seconds, twice.
+        Raises DecodeError where its file was damaged since, or cannot be read in `patience.PATIENCE` seconds, twice.
         """
         image = self._images[index]
         return self._fetched(index) if image is None else image
@@ -129,21 +123,13 @@ class PixelStore:
             return None
 
     def _decoded(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """The image from its file, which gets a second chance: a disk or network may have failed for a moment."""
+        """The image from its file."""
         path = self._paths[index]
 
         def work() -> UInt8[np.ndarray, "h w 3"]:
             return resized(decode(path, at_least=self.side, max_pixels=self._max_pixels).image, self.side)
 
-        with contextlib.suppress(DecodeError, TimeoutError):
-            return within(PATIENCE, work)
-        try:
-            return within(PATIENCE, work)
-        except TimeoutError:
-            raise DecodeError(
-                f"{shown(str(path))}: still not read after {PATIENCE:g} seconds, in each of two tries",
-                fix="see whether the disk or network that it lies on answers",
-            ) from None
+        return twice(path, work)
 
     def select(self, rows: Sequence[int]) -> PixelStore:
         """A store of the images at `rows`, in that order; it shares the memory of those that are held."""
