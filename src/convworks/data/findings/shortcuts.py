@@ -180,8 +180,8 @@ def _luck(these: np.ndarray, every: np.ndarray) -> float:
     """The chance to do as well on half of the folds with what the other half says, were labels drawn blindly."""
     halves = slice(None, FOLDS // 2), slice(FOLDS // 2, None)
     least = 0.5
-    for learned, tried in (halves, halves[::-1]):
-        speaks = _speaks(these[learned].sum(0), every[learned].sum(0))
+    for known, tried in (halves, halves[::-1]):
+        speaks = _speaks(these[known].sum(0), every[known].sum(0))
         ours, all_ = these[tried].sum(0), every[tried].sum(0)
         right, guessed = int(ours[speaks].sum()), int(all_[speaks].sum())
         least = min(least, float(hypergeom.sf(right - 1, int(all_.sum()), int(ours.sum()), guessed)))
