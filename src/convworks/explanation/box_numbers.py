@@ -44,7 +44,7 @@ class Numbers:
 
 def numbers(*, side: int = 224) -> Numbers:
     """The box of a drawn thing, for a net whose input is `side` x `side`, to which the whole picture is squashed."""
-    sample = scene(4, 1, task="localization", classes=["key", "starfish"], size=(320, 240))
+    sample = scene(5, 2, task="localization", classes=["key", "starfish"], size=(320, 240))
     box = sample.boxes[0].astype(np.float64)
     size = (320, 240)
     tellings = told(box, size, side)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from convworks.explanation.material import TRAINED_DROPOUT, picture, pretrained, read
+from convworks.explanation.material import TRAINED_DROPOUT, last_layer, picture, pretrained, read
 from convworks.layers.dropout import Dropout, dropout, dropping
 
 
@@ -132,9 +132,8 @@ def redrawn(
     model = pretrained()
     with torch.no_grad():
         features = model.net.backbone(read(model, picture() if image is None else image))[-1].mean((2, 3))
-        linear = model.net.head.linear
         generator = torch.Generator().manual_seed(seed)
-        last = nn.Sequential(Dropout(probability, generator=generator), linear, nn.Softmax(1))
+        last = nn.Sequential(Dropout(probability, generator=generator), last_layer(model), nn.Softmax(1))
         plain = last.eval()(features)[0]
         with dropping(last):
             draws = last(features.expand(passes, -1))

@@ -8,13 +8,14 @@ from functools import cache
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from convworks import backbones
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import packaged
 from convworks.data.synthetic import OBJECTS, SHAPES, flat_scene, scene
 from convworks.model import Model
+from convworks.tasks.classification import ClassificationHead
 
 NET = "efficientnet-lite0"
 TRAINED_DROPOUT = 0.2
@@ -44,7 +45,7 @@ def pretrained() -> Model:
 
     Raises WeightsError where the package of its weights is not installed.
     """
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo()
     backbone, state = backbones.create(NET), packaged.state(NET)
@@ -64,6 +65,13 @@ def pretrained() -> Model:
     model.net.head.load_state_dict(last)
     model.net.eval().requires_grad_(False)
     return model
+
+
+def last_layer(model: Model) -> nn.Linear:
+    """The linear layer in which a model that classifies ends."""
+    head = model.net.head
+    assert isinstance(head, ClassificationHead)
+    return head.linear
 
 
 def read(model: Model, image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 s s"]:
@@ -109,18 +117,3 @@ def patterned(
         images[index] = np.where(masks[index][..., None], painted, sample.image)
     scaled = torch.from_numpy(images.clip(0, 255).transpose(0, 3, 1, 2) / 127.5 - 1)
     return scaled, torch.tensor(labels), masks
-
-
-def shapes(
-    count: int, side: int = 48, seed: int = 0
-) -> tuple[Float[Tensor, "n 3 s s"], Int[Tensor, "n"], Bool[np.ndarray, "n s s"]]:
-    """One flat shape an image on textured noise: the images in [-1, 1], the classes, and where the shape is."""
-    names = sorted(SHAPES)
-    drawn = [
-        flat_scene(seed, index, task="localization", classes=names, size=(side, side))
-        for index in range(count)
-    ]
-    images = np.stack([sample.image for sample in drawn]).transpose(0, 3, 1, 2)
-    labels = [int(sample.labels[0]) for sample in drawn]
-    masks = np.stack([sample.masks[0] for sample in drawn])
-    return torch.tensor(images / 127.5 - 1, dtype=torch.float32), torch.tensor(labels), masks

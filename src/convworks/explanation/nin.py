@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convworks.backbones.nin import mlpconv
-from convworks.explanation.material import PATTERNS, patterned, pretrained, read
+from convworks.explanation.material import PATTERNS, last_layer, patterned, pretrained, read
 
 SIDE = 48  # pixels of an image that it learns from
 
@@ -53,12 +53,14 @@ class ClassMaps:
 class Crowd:
     """The maps of the same net on a larger image of many shapes: global average pooling takes any size.
 
-    `labels` are the classes of the shapes, row by row.
+    `labels` are the classes of the shapes, row by row, and `said` those whose map is highest, on the mean, over the
+    part of the image in which each lies.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     maps: Float[np.ndarray, "k h w"]
     labels: Int[np.ndarray, "n"]
+    said: Int[np.ndarray, "n"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,8 +161,10 @@ def crowd(net: nn.Module, *, across: int = 3, down: int = 2, seed: int = 2) -> C
     rows = [torch.cat(list(images[row * across : (row + 1) * across]), 2) for row in range(down)]
     whole = torch.cat(rows, 1)[None]
     with torch.no_grad():
-        maps = _enlarged(net(whole), (SIDE * down, SIDE * across))
-    return Crowd(image=_pixels(whole)[0], maps=maps[0], labels=labels.numpy())
+        small = net(whole)
+        said = F.adaptive_avg_pool2d(small, (down, across))[0].flatten(1).argmax(0)
+    maps = _enlarged(small, (SIDE * down, SIDE * across))[0]
+    return Crowd(image=_pixels(whole)[0], maps=maps, labels=labels.numpy(), said=said.numpy())
 
 
 def attention(image: UInt8[np.ndarray, "h w 3"], *, shown: int = 3) -> Attention:
@@ -172,7 +176,7 @@ def attention(image: UInt8[np.ndarray, "h w 3"], *, shown: int = 3) -> Attention
     model = pretrained()
     with torch.no_grad():
         features = model.net.backbone(read(model, image))[-1]
-        linear = model.net.head.linear
+        linear = last_layer(model)
         maps = F.conv2d(features, linear.weight[:, :, None, None], linear.bias)
         probabilities = maps.mean((2, 3)).softmax(1)[0]
         best = probabilities.argsort(descending=True, stable=True)[:shown]

@@ -57,8 +57,7 @@ def part(*, random: bool = False, bias: float = 0.5, seed: int = 0) -> Part:
     outputs: dict[RegionForm, Float[np.ndarray, "h w"]] = {}
     for form in FORMS:
         layer = RegionConv2d(1, 1, (KERNEL, KERNEL), (0, 0, COLUMNS, SIDE), form)
-        layer.conv.weight.data = weight
-        layer.conv.bias.data = torch.tensor([bias])
+        layer.conv.load_state_dict({"weight": weight, "bias": torch.tensor([bias])})
         with torch.no_grad():
             outputs[form] = layer(image)[0, 0].numpy()
     return Part(

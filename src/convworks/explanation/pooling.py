@@ -171,7 +171,7 @@ def rebuilt(image: UInt8[np.ndarray, "h w 3"], window: int) -> list[Rebuilt]:
         return spread(small, scale_factor=window, mode="nearest")
 
     highest, places = F.max_pool2d(pixels, window, return_indices=True)
-    placed = F.max_unpool2d(highest, places, window, output_size=[height, width])
+    placed = F.max_unpool2d(highest, places, [window, window], output_size=[height, width])
     total = (pixels - pixels.mean((2, 3), keepdim=True)).square().sum()
     built = [*((kind, filled(kind)) for kind in KINDS), ("max, placed", placed)]
     return [
@@ -208,7 +208,10 @@ def answers(*, steps: int = 120, count: int = 700, tests: int = 200, seed: int =
 
 
 def wobble(image: UInt8[np.ndarray, "h w 3"], most: int = 16) -> Wobble:
-    """What the pretrained net says as the picture moves to the left, by up to `most` pixels of its input."""
+    """What the pretrained net says as the picture moves to the left, by up to `most` pixels of its input.
+
+    It is shown windows of the picture with a short side of 256 pixels, so that what comes in at the right is real.
+    """
     model = pretrained()
     side = model.preprocessing.size
     kept = model.preprocessing.kept(image)
@@ -228,7 +231,7 @@ def wobble(image: UInt8[np.ndarray, "h w 3"], most: int = 16) -> Wobble:
     )
 
 
-def _first_maps(image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 c h w"]:
+def _first_maps(image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 c h2 w2"]:
     """The first layer's maps of the whole picture at every pixel, without its stride."""
     model = pretrained()
     first = next(part for part in model.net.modules() if isinstance(part, ConvNorm))

@@ -41,7 +41,7 @@ class Rectified:
     """
 
     name: str
-    edges: Float[np.ndarray, "bins+1"]
+    edges: Float[np.ndarray, "edges"]
     before: Int[np.ndarray, "bins"]
     after: Int[np.ndarray, "bins"]
     zeroed: float

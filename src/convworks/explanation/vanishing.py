@@ -66,6 +66,8 @@ class Gradients:
 class Learning:
     """How one net learned at the best of the rates: the loss of each step, and of all images at the end.
 
+    The losses end early where one is no number any more.
+
     `step_seconds` is the processor time of one step.
     """
 
@@ -165,17 +167,17 @@ def _trained(activation: Activation, depth: int, steps: int, rate: float, seed: 
     net = plain_net(activation, depth, "he", seed)
     optimiser = torch.optim.SGD(net.parameters(), rate, momentum=0.9)
     generator = torch.Generator().manual_seed(seed)
-    losses = np.full(steps, np.nan)
+    losses: list[float] = []
     began = time.process_time()
-    for step in range(steps):
+    while len(losses) < steps and (not losses or math.isfinite(losses[-1])):
         chosen = torch.randint(len(images), (32,), generator=generator)
-        losses[step] = _step(net, optimiser, images[chosen], labels[chosen])
-        if not math.isfinite(losses[step]):
-            break
-    seconds = (time.process_time() - began) / (step + 1)
+        losses.append(_step(net, optimiser, images[chosen], labels[chosen]))
+    seconds = (time.process_time() - began) / len(losses)
     with torch.no_grad():
         final = float(F.cross_entropy(net(images), labels))
-    return Learning(activation=activation, rate=rate, losses=losses, final=final, step_seconds=seconds)
+    return Learning(
+        activation=activation, rate=rate, losses=np.array(losses), final=final, step_seconds=seconds
+    )
 
 
 def _step(

@@ -26,14 +26,17 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
             for each, twice in zip(found.tellings, found.doubled, strict=True)
         ),
         f"All five give the box back, to {found.back:.0e} pixels.",
-        "A regression head reads the last map and gives 4 numbers relative to the input's size; the strides cancel.",
+        "A regression head reads the last map and gives 4 numbers relative to the input's size; the "
+        "strides cancel.",
     )
     return Demonstration(
         title="Four numbers are a box once it is said relative to what.",
-        quote="“Will we get relative coordinates for the bounding boxes from the 4 output numbers of the regression head "
-        "since each conv-pool layer we reduce the size of the image?” (a reader of the guide)",
-        lead="Told as fractions of the picture, a box does not know how large the picture was nor how far the maps shrank: "
-        "the net learns fractions, and the picture’s own width and height turn them back into pixels.",
+        quote="“Will we get relative coordinates for the bounding boxes from the 4 output numbers of the "
+        "regression head since each conv-pool layer we reduce the size of the image?” (a reader of the "
+        "guide)",
+        lead="Told as fractions of the picture, a box does not know how large the picture was nor how far "
+        "the maps shrank: the net learns fractions, and the picture’s own width and height turn them back "
+        "into pixels.",
         lines=said,
         parts={"Frames": _frames(found), "Numbers": _numbers(found)},
         document={
@@ -80,8 +83,9 @@ def _frames(found: Numbers) -> Markup:
         ),
     ]
     said = (
-        f"On the right the picture as the net reads it, with the {places} x {places} places of its last map. A regression head "
-        "reads that whole map (its input is not 1x1x4, as the reader feared; its output is), and gives four numbers."
+        f"On the right the picture as the net reads it, with the {places} x {places} places of its last "
+        "map. A regression head reads that whole map (its input is not 1x1x4, as the reader feared; its "
+        "output is), and gives four numbers."
     )
     return section("frames", "One box, two frames", tag("p", said), tiles(*cards, kind="two"))
 
@@ -110,8 +114,9 @@ def _numbers(found: Numbers) -> Markup:
         numbers=(2, 3),
     )
     said = (
-        f"Only the first changes with the picture. Any of them gives the box back, to {scientific(found.back)} pixels. VGG’s "
-        "localization, to which the guide’s author points, learns centre, width and height; dividing by the size of the "
-        "input is what makes the strides between it and the last map cancel."
+        "Only the first changes with the picture. Any of them gives the box back, to "
+        f"{scientific(found.back)} pixels. VGG’s localization, to which the guide’s author points, learns "
+        "centre, width and height; dividing by the size of the input is what makes the strides between it "
+        "and the last map cancel."
     )
     return section("numbers", "Five ways to say it", listing, tag("p", said))

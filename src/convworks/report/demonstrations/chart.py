@@ -109,12 +109,12 @@ def power(value: float) -> str:
 
 
 def scientific(value: float) -> str:
-    """A number that may be very small, in two digits.
+    r"""A number that may be very small, in two digits, never broken over two lines.
 
     >>> scientific(3.1e-06), scientific(0.33)
-    ('3.1 · 10⁻⁶', '0.33')
+    ('3.1\xa0·\xa010⁻⁶', '0.33')
     """
     if value == 0 or 0.001 <= abs(value) < 1000:
         return f"{value:.2g}"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa} · 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+    return f"{mantissa}\xa0·\xa010{str(int(exponent)).translate(SUPERSCRIPT)}"

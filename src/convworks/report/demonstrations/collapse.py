@@ -22,10 +22,12 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     numbers = sum(layer.numbers for layer in found.stack)
     said = (
         "Three 3x3 convolutions in a row (3, 8, 8 and 4 channels) are one 7x7 convolution:",
-        f"  largest difference {found.without:.0e} of the largest output; with ReLU between them {found.with_relu:.2f}.",
+        f"  largest difference {found.without:.0e} of the largest output; with ReLU between them "
+        f"{found.with_relu:.2f}.",
         f"A 5x5 with stride 2 and then a 3x3 with stride 3 are one {side}x{side} with stride 6:",
         f"  largest difference {strided.without:.0e}.",
-        f"f(a + b) = f(a) + f(b) - f(0) holds to {found.additive:.0e} without ReLU, and misses by {found.additive_with_relu:.2f} with it.",
+        f"f(a + b) = f(a) + f(b) - f(0) holds to {found.additive:.0e} without ReLU, and misses by "
+        f"{found.additive_with_relu:.2f} with it.",
         f"Learned numbers: {numbers:,} in the stack, {found.one.numbers:,} in the one that equals it.",
         "A disc inside a ring, two layers of units:",
         f"  8 units without a nonlinearity: {100 * flat.right:.0f} % right, as one straight line would.",
@@ -33,10 +35,11 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     )
     return Demonstration(
         title="Without a nonlinearity, three layers are one.",
-        quote="“The purpose of this layer is to introduce nonlinearity to a system that basically has just been computing "
-        "linear operations during the conv layers.”",
-        lead=f"Three 3x3 convolutions and one 7x7 convolution give the same, to {scientific(found.without)} of the largest "
-        f"value. With a ReLU between the three, they differ by {percent(found.with_relu)}.",
+        quote="“The purpose of this layer is to introduce nonlinearity to a system that basically has just "
+        "been computing linear operations during the conv layers.”",
+        lead="Three 3x3 convolutions and one 7x7 convolution give the same, to "
+        f"{scientific(found.without)} of the largest value. With a ReLU between the three, they differ by "
+        f"{percent(found.with_relu)}.",
         lines=said,
         parts={"One kernel": _kernels(found, strided), "Bends": _bends(flat, bends)},
         document={
@@ -79,7 +82,8 @@ def _kernels(found: Collapse, strided: Collapse) -> Markup:
         ["Three 3x3, stride 1", "one 7x7, stride 1", scientific(found.without), scientific(found.with_relu)],
         [
             "5x5, stride 2, then 3x3, stride 3",
-            f"one {strided.one.weight.shape[2]}x{strided.one.weight.shape[3]}, stride {strided.one.stride[0]}",
+            f"one {strided.one.weight.shape[2]}x{strided.one.weight.shape[3]}, stride "
+            f"{strided.one.stride[0]}",
             scientific(strided.without),
             scientific(strided.with_relu),
         ],
@@ -91,9 +95,10 @@ def _kernels(found: Collapse, strided: Collapse) -> Markup:
         numbers=(2, 3),
     )
     how = (
-        "A convolution of a convolution is a convolution. Its filter is the second one, with a copy of the first in place "
-        "of each of its numbers, as far apart as the first one’s stride. However many are stacked, they remain one linear "
-        "map; blue is above 0 and orange below, the first channel of the first filter of each."
+        "A convolution of a convolution is a convolution. Its filter is the second one, with a copy of the "
+        "first in place of each of its numbers, as far apart as the first one’s stride. However many are "
+        "stacked, they remain one linear map; blue is above 0 and orange below, the first channel of the "
+        "first filter of each."
     )
     return section("kernels", "The one kernel", tag("p", how), tiles(*cards, kind="sharp four"), listing)
 
@@ -101,9 +106,10 @@ def _kernels(found: Collapse, strided: Collapse) -> Markup:
 def _bends(flat: Boundary, bends: list[Boundary]) -> Markup:
     cards = [_plane(each) for each in (flat, *bends)]
     said = (
-        "A reader asks how “merely converting all of the negative values to zero” can help to see curves. Each unit with a "
-        "ReLU folds the plane along one straight line, and folds add up: three units leave it at a band, four close it, eight "
-        "round it. Without the nonlinearity, layers of any width draw one straight line."
+        "A reader asks how “merely converting all of the negative values to zero” can help to see curves. "
+        "Each unit with a ReLU folds the plane along one straight line, and folds add up: three units "
+        "leave it at a band, four close it, eight round it. Without the nonlinearity, layers of any width "
+        "draw one straight line."
     )
     return section("bends", "How straight lines make a curve", tag("p", said), tiles(*cards, kind="four"))
 

@@ -19,7 +19,8 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     drawn = redrawn(image, passes=PASSES)
     mean, deviation = drawn.mean[0], drawn.deviation[0]
     said = (
-        f"Over all {exact.masks:,} masks of {exact.inputs} inputs, probability 1/2, against the input times 1/2:",
+        f"Over all {exact.masks:,} masks of {exact.inputs} inputs, probability 1/2, against the input "
+        "times 1/2:",
         f"  mean of a linear layer: {exact.linear:.0e} apart (exact)",
         f"  geometric mean of a softmax: {exact.geometric:.0e} apart (exact)",
         f"  arithmetic mean of a softmax: {exact.arithmetic:.2f} apart (an approximation)",
@@ -27,7 +28,8 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
         f"Classic and inverted dropout, once one is divided by 1 - p: {exact.forms:.0e} apart (the same).",
         f"The pretrained net on the picture, dropout {drawn.probability:g} left on, {PASSES} passes:",
         *(
-            f"  {name:20} {100 * plain:.0f} % with dropout off; {100 * middle:.0f} ± {100 * spread:.0f} % with it on"
+            f"  {name:20} {100 * plain:.0f} % with dropout off; {100 * middle:.0f} ± {100 * spread:.0f} % "
+            "with it on"
             for name, plain, middle, spread in zip(
                 drawn.names, drawn.plain, drawn.mean, drawn.deviation, strict=True
             )
@@ -35,11 +37,11 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     )
     return Demonstration(
         title="Scaling by 1 - p is exact for a linear layer, and a good guess beyond.",
-        quote="“During the test time, dropout layers are used to multiply (1-drop_rate) to the input.” (a reader of the "
-        "guide)",
-        lead=f"True of the classic form; the inverted one, PyTorch’s, divides while training instead. With dropout left on, "
-        f"the pretrained net says “{drawn.names[0]}” in {drawn.agreed} of {PASSES} passes, with {100 * mean:.0f} ± "
-        f"{100 * deviation:.0f} %.",
+        quote="“During the test time, dropout layers are used to multiply (1-drop_rate) to the input.” (a "
+        "reader of the guide)",
+        lead="True of the classic form; the inverted one, PyTorch’s, divides while training instead. With "
+        f"dropout left on, the pretrained net says “{drawn.names[0]}” in {drawn.agreed} of {PASSES} "
+        f"passes, with {100 * mean:.0f} ± {100 * deviation:.0f} %.",
         lines=said,
         parts={"Identities": _identities(exact), "Left on": _left_on(drawn)},
         document={
@@ -85,10 +87,10 @@ def _identities(exact: Identities) -> Markup:
         numbers=(2,),
     )
     said = (
-        "Dropout trains very many nets at once, one a mask, that share their weights. At test time all of them should vote; "
-        "scaling by 1 - p is that vote where the net is linear up to its softmax (and the votes are multiplied, not added), "
-        "and an approximation that works well in practice where it is not. Multiplying and dividing, or neither, is the "
-        "mistake."
+        "Dropout trains very many nets at once, one a mask, that share their weights. At test time all of "
+        "them should vote; scaling by 1 - p is that vote where the net is linear up to its softmax (and "
+        "the votes are multiplied, not added), and an approximation that works well in practice where it "
+        "is not. Multiplying and dividing, or neither, is the mistake."
     )
     return section("identities", "What the factor stands for", tag("p", said), listing)
 
@@ -104,9 +106,10 @@ def _left_on(drawn: Redrawn) -> Markup:
         "Each dot is one pass; the dark line their mean; the orange ring the answer with dropout off.",
     )
     why = (
-        f"With dropout of {drawn.probability:g} before the last layer left on, the same picture gets another answer in every "
-        "pass. How far they lie apart says how much the answer hangs on few features (Gal and Ghahramani, 2016). It does "
-        "not say that the net is right: one that is wrong for a reason that all its features share is sure of it."
+        f"With dropout of {drawn.probability:g} before the last layer left on, the same picture gets "
+        "another answer in every pass. How far they lie apart says how much the answer hangs on few "
+        "features (Gal and Ghahramani, 2016). It does not say that the net is right: one that is wrong for "
+        "a reason that all its features share is sure of it."
     )
     return section("left-on", "Left on: one picture, many answers", tag("p", why), chart)
 

@@ -1,4 +1,5 @@
-"""What every demonstration is: a claim of the guide, the answer in lines, the figures, and the same as plain values."""
+"""What every demonstration is: a claim of the guide, the answer in lines, the figures, and the same as "
+"plain values."""
 
 from __future__ import annotations
 

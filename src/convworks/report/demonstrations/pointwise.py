@@ -18,18 +18,22 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     products = " + ".join(f"{value:.3f}" for value in found.products[0])
     said = (
         "Three 1x1 filters on RGB are one 3x3 matrix, applied to every pixel alone:",
-        f"  largest difference from the matrix {found.linear:.0e}, from shuffling all pixels first {found.shuffled:.0e}.",
+        f"  largest difference from the matrix {found.linear:.0e}, from shuffling all pixels first "
+        f"{found.shuffled:.0e}.",
         f"One pixel, RGB {', '.join(f'{value:.2f}' for value in found.pixel)}, and the filter for {name}:",
-        f"  the element-wise product has 3 numbers; their sum, {products} = {found.sums[0]:.3f}, is what the layer gives.",
+        f"  the element-wise product has 3 numbers; their sum, {products} = {found.sums[0]:.3f}, is what "
+        "the layer gives.",
         "D is the channels of the input: here 3. A filter has D weights and gives 1 number a pixel.",
-        f"The matrix can be inverted, so that the colours come back to {found.undone:.0e}; from brightness alone they cannot.",
+        f"The matrix can be inverted, so that the colours come back to {found.undone:.0e}; from brightness "
+        "alone they cannot.",
     )
     return Demonstration(
         title="A 1x1 convolution is a dot product across depth.",
-        quote="“Effectively, this layer is performing a N-D element-wise multiplication where N is the depth of the input "
-        "volume into the layer.” And a reader: “What is the D? Why are we doing this?”",
-        lead="At each pixel, the channels are multiplied by the filter’s weights one by one, and then summed: one number a "
-        "filter. It sees no neighbour at all; what it can do is mix channels, and so make many into few.",
+        quote="“Effectively, this layer is performing a N-D element-wise multiplication where N is the "
+        "depth of the input volume into the layer.” And a reader: “What is the D? Why are we doing this?”",
+        lead="At each pixel, the channels are multiplied by the filter’s weights one by one, and then "
+        "summed: one number a filter. It sees no neighbour at all; what it can do is mix channels, and so "
+        "make many into few.",
         lines=said,
         parts={"Three filters": _filters(shown, found), "One pixel": _pixel(found), "Proof": _proof(found)},
         document={
@@ -54,7 +58,10 @@ def _filters(shown: Picture, found: Pointwise) -> Markup:
         cards.append(
             tile(photo(pixels), f"{name}: {said} times R, G, B", tag("span", tag("b", name), f": {said}"))
         )
-    why = "Under each map the filter: what red, green and blue are multiplied by. In the last two, blue is above 0 and orange below."
+    why = (
+        "Under each map the filter: what red, green and blue are multiplied by. In the last two, blue is "
+        "above 0 and orange below."
+    )
     return section("filters", "Three filters, three maps", tag("p", why), tiles(*cards, kind="four"))
 
 
@@ -71,8 +78,8 @@ def _pixel(found: Pointwise) -> Markup:
         numbers=(1, 2, 3, 4),
     )
     said = (
-        "“Element-wise multiplication” is the first half of it. Its three products are summed, and the sum is all that is "
-        "kept: a volume of depth D becomes one of depth N, for N filters of D weights."
+        "“Element-wise multiplication” is the first half of it. Its three products are summed, and the sum "
+        "is all that is kept: a volume of depth D becomes one of depth N, for N filters of D weights."
     )
     return section("pixel", "One pixel worked through", tag("p", said), listing)
 
@@ -84,8 +91,8 @@ def _proof(found: Pointwise) -> Markup:
         ["the picture, from the maps by the inverse matrix", scientific(found.undone)],
     ]
     said = (
-        "If it looked at neighbours, shuffling the pixels would change what it gives. And since these three filters are "
-        "independent, nothing of the colour is lost in them: a second 1x1 brings it back."
+        "If it looked at neighbours, shuffling the pixels would change what it gives. And since these "
+        "three filters are independent, nothing of the colour is lost in them: a second 1x1 brings it back."
     )
     listing = table(["The layer against", "Largest difference"], rows, numbers=(1,))
     return section("proof", "How one can tell", tag("p", said), listing)

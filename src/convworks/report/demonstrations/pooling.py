@@ -41,12 +41,15 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     convolution, last = saved.weights[1], saved.weights[2]
     half = {each.kind: each for each in built[4]}
     lines_ = (
-        f"A 2x2 pooling lets {after:,} of {before:,} activations through: {100 - 100 * after / before:.0f} % less. It has no weights.",
-        f"  The convolution behind it: {convolution.pooled:,} weights with it, {convolution.without:,} without;",
+        f"A 2x2 pooling lets {after:,} of {before:,} activations through: {100 - 100 * after / before:.0f} "
+        "% less. It has no weights.",
+        f"  The convolution behind it: {convolution.pooled:,} weights with it, {convolution.without:,} "
+        "without;",
         f"  the fully connected layer behind that: {last.pooled:,}, {last.without:,} without.",
         "Built again from 4x4 pooling, the share of the picture's variance that is lost:",
         "  " + ", ".join(f"{kind} {100 * half[kind].lost:.1f} %" for kind in KINDS) + ".",
-        f"Small nets on {said[0].images} new pictures: right where they lie, and share of answers that a shift by 1 pixel leaves alone:",
+        f"Small nets on {said[0].images} new pictures: right where they lie, and share of answers that a "
+        "shift by 1 pixel leaves alone:",
         *(
             f"  {each.kind:8} {100 * each.right[MARGIN]:.0f} % right, "
             f"{50 * (each.same[MARGIN - 1] + each.same[MARGIN + 1]):.1f} % the same"
@@ -57,10 +60,11 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     )
     return Demonstration(
         title="Pooling drops activations, not weights.",
-        quote="“The first is that the amount of parameters or weights is reduced by 75%, thus lessening the computation "
-        "cost.” And a reader: “How can you know you’re not losing something important?”",
-        lead=f"A 2x2 pooling lets a quarter of the activations through. The convolution behind it keeps all of its "
-        f"{convolution.without:,} weights and does a quarter of the work; only a fully connected layer shrinks.",
+        quote="“The first is that the amount of parameters or weights is reduced by 75%, thus lessening "
+        "the computation cost.” And a reader: “How can you know you’re not losing something important?”",
+        lead="A 2x2 pooling lets a quarter of the activations through. The convolution behind it keeps "
+        f"all of its {convolution.without:,} weights and does a quarter of the work; only a fully "
+        "connected layer shrinks.",
         lines=lines_,
         parts={
             "Saved": _saved(saved),
@@ -107,8 +111,8 @@ def _saved(saved: Savings) -> Markup:
         numbers=(1, 2, 3, 4),
     )
     said = (
-        "Pooling itself has nothing to learn. What it saves is work, in everything behind it, and memory; and weights in a "
-        "fully connected layer behind it, which has one for each activation that it reads."
+        "Pooling itself has nothing to learn. What it saves is work, in everything behind it, and memory; "
+        "and weights in a fully connected layer behind it, which has one for each activation that it reads."
     )
     return section("saved", "What 75 % is of", tag("p", said), listing)
 
@@ -141,11 +145,12 @@ def _lost(shown: Picture, built: dict[int, list[Rebuilt]]) -> Markup:
         numbers=range(1, 6),
     )
     said = (
-        f"The picture’s own pixels, pooled in windows of {window} x {window}, and each window filled again with the one value "
-        "that is left of it. An average comes nearest, as it must; the largest value makes all of it brighter. In a net "
-        "that is the point: high means that a feature is there, and where in its window it was is what goes. Unpooling, "
-        "which puts each largest value back in its own place and 0 everywhere else, keeps the place and loses all else: "
-        f"on pixels, {placed:.0f} times the variance."
+        f"The picture’s own pixels, pooled in windows of {window} x {window}, and each window filled again "
+        "with the one value that is left of it. An average comes nearest, as it must; the largest value "
+        "makes all of it brighter. In a net that is the point: high means that a feature is there, and "
+        "where in its window it was is what goes. Unpooling, which puts each largest value back in its own "
+        f"place and 0 everywhere else, keeps the place and loses all else: on pixels, {placed:.0f} times "
+        "the variance."
     )
     return section("lost", "What is left of a picture", tag("p", said), tiles(*cards), listing)
 
@@ -166,11 +171,11 @@ def _answers(said: Sequence[Answers]) -> Markup:
         + ", ".join(f"{each.kind} {percent(float(each.same[[0, -1]].mean()))} at 4 pixels" for each in said),
         lines(
             series,
-            Axis("pixels to the side", -MARGIN, MARGIN, "{:+g}".format, at=moves),
+            Axis("pixels to the side", -MARGIN, MARGIN, lambda move: f"{move:+g}" if move else "0", at=moves),
             Axis("answers that stay the same, per cent", low, 100, at=range(low, 101, 5)),
         ),
-        f"Four small nets that differ in how they halve their maps, on {said[0].images} pictures that they did not learn from, "
-        "one training each from the same weights.",
+        f"Four small nets that differ in how they halve their maps, on {said[0].images} pictures that they "
+        "did not learn from, one training each from the same weights.",
     )
     rows = [
         [
@@ -183,9 +188,10 @@ def _answers(said: Sequence[Answers]) -> Markup:
     ]
     listing = table(["Halved by", "Right", "The same after 1 px", "after 4 px"], rows, numbers=(1, 2, 3))
     why = (
-        "“Its exact location is not as important as its relative location to the other features”, says the guide. A pooling "
-        "looks at all of its window, so that a shift by one pixel changes little. A stride without a pooling drops three of "
-        "four values unseen; which ones it sees depends on where the picture lies."
+        "“Its exact location is not as important as its relative location to the other features”, says the "
+        "guide. A pooling looks at all of its window, so that a shift by one pixel changes little. A "
+        "stride without a pooling drops three of four values unseen; which ones it sees depends on where "
+        "the picture lies."
     )
     return section("moved", "When the picture moves", tag("p", why), chart, listing)
 
@@ -206,7 +212,8 @@ def _maps(moved: Sequence[Shifted]) -> Markup:
             Axis("pixels to the left", 0, most, at=range(most + 1)),
             Axis("change of the maps (1: as unlike as another picture)", 0, 0.7),
         ),
-        f"The pretrained net’s first filters on this picture, at every pixel, then pooled in windows of {window} x {window}.",
+        "The pretrained net’s first filters on this picture, at every pixel, then pooled in windows of "
+        f"{window} x {window}.",
     )
     rows = [
         [f"{each.window}x{each.window}", each.kind, *(f"{each.change[shift]:.2f}" for shift in (1, 2, 4, 8))]
@@ -220,7 +227,8 @@ def _wobble(found: Wobble) -> Markup:
     most = len(found.probability) - 1
     points = [(shift, float(value)) for shift, value in enumerate(found.probability)]
     chart = figure(
-        f"Probability of {found.name} by shift: from {found.probability.min():.2f} to {found.probability.max():.2f}.",
+        f"Probability of {found.name} by shift: from {found.probability.min():.2f} to "
+        f"{found.probability.max():.2f}.",
         lines(
             [Series(found.name, points, "one")],
             Axis("pixels to the left", 0, most, at=range(0, most + 1, 2)),
@@ -230,7 +238,8 @@ def _wobble(found: Wobble) -> Markup:
         f"“{found.name}” is the answer at {found.agreed} of {most + 1} places.",
     )
     said = (
-        "The pretrained net halves its maps five times with strides alone. Many filters and much training with moved "
-        "pictures make up for it, but not wholly: the same picture, a pixel further on, is not quite the same to it."
+        "The pretrained net halves its maps five times with strides alone. Many filters and much training "
+        "with moved pictures make up for it, but not wholly: the same picture, a pixel further on, is not "
+        "quite the same to it."
     )
     return section("wobble", "The pretrained net on this picture", tag("p", said), chart)

@@ -21,23 +21,25 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     """The topic; it needs no picture."""
     found = part()
     said = (
-        f"A {SIDE}x{SIDE} input of ones, a {KERNEL}x{KERNEL} filter of ones with bias {found.bias:g}, the first {COLUMNS} columns only:",
+        f"A {SIDE}x{SIDE} input of ones, a {KERNEL}x{KERNEL} filter of ones with bias {found.bias:g}, the "
+        f"first {COLUMNS} columns only:",
         *(
             f"  {form:8} {len(columns[0].values)}x{len(columns)}: "
             + " ".join(f"{column.values[0]:.1f}" for column in columns)
             for form, columns in found.given.items()
         ),
         "slice: what was asked; one column, each value of 9 pixels.",
-        "mask: column 0 is the slice's; columns 1 and 2 are mixed with zeros; 3 to 7 are the bias, and say nothing.",
+        "mask: column 0 is the slice's; columns 1 and 2 are mixed with zeros; 3 to 7 are the bias, and say "
+        "nothing.",
         "partial: columns 1 and 2 divided by the share of the filter that lies on the region; 0 elsewhere.",
     )
     return Demonstration(
         title="A filter on three columns is not a filter on zeros.",
-        quote="“I only want to apply my filter to the first 3 columns of that array.” Answered: “I guess you can zero out all "
-        "of the input values that aren’t part of the first 3 columns right?”",
-        lead="Zeroing the rest keeps 8x8 values, of which one column is what was asked for, two are darkened by zeros and "
-        "five say nothing but the bias. Leaving the rest away gives the one column. Which is right depends on what comes "
-        "next.",
+        quote="“I only want to apply my filter to the first 3 columns of that array.” Answered: “I guess "
+        "you can zero out all of the input values that aren’t part of the first 3 columns right?”",
+        lead="Zeroing the rest keeps 8x8 values, of which one column is what was asked for, two are "
+        "darkened by zeros and five say nothing but the bias. Leaving the rest away gives the one column. "
+        "Which is right depends on what comes next.",
         lines=said,
         parts={"Three senses": _grids(found), "Which": _which(found)},
         document={
@@ -55,16 +57,17 @@ def _grids(found: Part) -> Markup:
     chart = figure(
         f"What each sense gives. {said}.",
         lambda width: _draw(found, width),
-        "Ones under a filter of ones, so that each number counts the pixels that were read, plus the bias of 0.5. Deep blue: "
-        "the same as the slice. Orange: mixed with zeros. Pale blue: divided by the share that was read. Grey: no pixel.",
+        "Ones under a filter of ones, so that each number counts the pixels that were read, plus the bias "
+        "of 0.5. Deep blue: the same as the slice. Orange: mixed with zeros. Pale blue: divided by the "
+        "share that was read. Grey: no pixel.",
     )
     return section("senses", "Three senses of “the first three columns”", chart)
 
 
 def _draw(found: Part, width: int) -> tuple[int, list[Child]]:
     wide = width > 500
-    cell = 23.0 if wide else 30.0
-    gap = 34
+    cell = 21.0 if wide else 30.0
+    gap = 24
     drawn: list[Child] = []
     left, top = 0.0, 30.0
     blocks: list[tuple[str, list[tuple[list[str], str]]]] = [

@@ -1,4 +1,5 @@
-"""ReLU, drawn: what every one of a net sets to 0, where the negatives come from, and what never comes through."""
+"""ReLU, drawn: what every one of a net sets to 0, where the negatives come from, and what never comes "
+"through."""
 
 from __future__ import annotations
 
@@ -27,21 +28,23 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     filters = sum(each.filters for each in found.layers)
     origin = found.origin
     said = (
-        f"{len(found.layers)} ReLUs of the pretrained net on one picture: {100 * zeroed:.0f} % of all activations become 0,",
+        f"{len(found.layers)} ReLUs of the pretrained net on one picture: {100 * zeroed:.0f} % of all "
+        "activations become 0,",
         f"  from {100 * first.zeroed:.0f} % in the first to {100 * last.zeroed:.0f} % in the last.",
         f"Filters that let nothing through on this picture: {silent:,} of {filters:,};",
         f"  on none of {found.shown} other pictures either: {dead:,}. Silent on one picture is not dead.",
-        f"The most negative value of filter {found.filter} in the first layer, {origin.value:.2f}, is a sum of",
+        f"The most negative value of filter {found.filter} in the first layer, {origin.value:.2f}, is a "
+        "sum of",
         f"  {origin.positive:+.2f} from positive weights on positive inputs,",
         f"  {origin.negative_weight:+.2f} from negative weights on positive inputs,",
-        f"  {origin.negative_input + origin.both_negative:+.2f} from negative inputs (the picture less its mean), "
-        f"and {origin.constant:+.2f} added by batch norm.",
+        f"  {origin.negative_input + origin.both_negative:+.2f} from negative inputs (the picture less its "
+        f"mean), and {origin.constant:+.2f} added by batch norm.",
         f"{100 * origin.weights_below:.0f} % of that layer's weights are negative.",
     )
     return Demonstration(
         title="Negative activations come from negative weights, and ReLU ends them.",
-        quote="“In the activation map we will have only the positive values right? As, multiplying and adding the "
-        "positive values gives positive values.” (a reader of the guide)",
+        quote="“In the activation map we will have only the positive values right? As, multiplying and "
+        "adding the positive values gives positive values.” (a reader of the guide)",
         lead=f"{percent(origin.weights_below)} of the first layer’s weights are below 0. Of all that "
         f"{len(found.layers)} layers compute of this picture, ReLU sets {percent(zeroed)} to 0.",
         lines=said,
@@ -90,8 +93,8 @@ def _maps(found: Study) -> Markup:
         kind="three",
     )
     said = (
-        f"Filter {found.filter} of the first layer. Blue is above 0, orange below; the paler, the nearer to 0. What was "
-        "orange is gone."
+        f"Filter {found.filter} of the first layer. Blue is above 0, orange below; the paler, the nearer "
+        "to 0. What was orange is gone."
     )
     return section("filter", "One filter, before and after", tag("p", said), shown)
 
@@ -114,12 +117,13 @@ def _origin(origin: Origin) -> Markup:
     chart = figure(
         f"One activation as a sum: {said}.",
         lambda width: _fall([*parts, total], width),
-        "The place of the most negative value of the filter above. Each bar begins where the one before it ends.",
+        "The place of the most negative value of the filter above. Each bar begins where the one before it "
+        "ends.",
     )
     why = (
-        "Pixels are never negative, but weights are: they are drawn around 0, and a filter that looks for an edge must "
-        "subtract one side from the other. What the net reads is not 0 to 255 either, but that less a mean, over a "
-        "deviation: dark pixels are negative numbers."
+        "Pixels are never negative, but weights are: they are drawn around 0, and a filter that looks for "
+        "an edge must subtract one side from the other. What the net reads is not 0 to 255 either, but "
+        "that less a mean, over a deviation: dark pixels are negative numbers."
     )
     return section("origin", "Where a negative comes from", tag("p", why), chart)
 
@@ -175,8 +179,9 @@ def _histograms(layers: Sequence[Rectified]) -> Markup:
     chart = figure(
         f"Activations before and after ReLU: {said}.",
         lambda width: _panels(layers, chosen, width),
-        "How often each value occurs, before ReLU in colour: what is below 0, in orange, becomes 0. The dark line is what "
-        "lies behind it; its peak at 0 is cut off. Each panel has its own scale. This net’s ReLU also cuts at 6.",
+        "How often each value occurs, before ReLU in colour: what is below 0, in orange, becomes 0. The "
+        "dark line is what lies behind it; its peak at 0 is cut off. Each panel has its own scale. This "
+        "net’s ReLU also cuts at 6.",
     )
     return section("histograms", "Before and after, layer by layer", chart)
 
@@ -206,7 +211,8 @@ def _panels(layers: Sequence[Rectified], chosen: Sequence[int], width: int) -> t
             )
         kept = [high * min(math.sqrt(count / tallest), 1.0) for count in layer.after.tolist()]
         points = "".join(
-            f"L{left + index * step:.1f} {top + high - tall:.1f}L{left + (index + 1) * step:.1f} {top + high - tall:.1f}"
+            f"L{left + index * step:.1f} {top + high - tall:.1f}L{left + (index + 1) * step:.1f} "
+            f"{top + high - tall:.1f}"
             for index, tall in enumerate(kept)
         )
         drawn.append(tag("path", d="M" + points[1:], class_="cut"))
@@ -244,8 +250,9 @@ def _shares(found: Study) -> Markup:
             Axis("per cent", 0, 100, at=(0, 25, 50, 75, 100)),
             dots=False,
         ),
-        f"Blue: activations set to 0. Orange, dashed: filters that let nothing through anywhere on this picture. Grey, "
-        f"dotted: filters that let nothing through on any of {found.shown} drawn pictures of twenty kinds of things.",
+        "Blue: activations set to 0. Orange, dashed: filters that let nothing through anywhere on this "
+        f"picture. Grey, dotted: filters that let nothing through on any of {found.shown} drawn pictures "
+        "of twenty kinds of things.",
     )
     rows = [
         [
@@ -260,8 +267,8 @@ def _shares(found: Study) -> Markup:
     ]
     heads = ["Layer", "Set to 0", "Cut at 6", "Silent here", f"On all {found.shown}", "Before ReLU"]
     said = (
-        "A filter of a late layer answers to one kind of thing, so that on one picture most of them say nothing. A unit is "
-        "dead only if no picture brings it to life: its gradient is 0 from then on."
+        "A filter of a late layer answers to one kind of thing, so that on one picture most of them say "
+        "nothing. A unit is dead only if no picture brings it to life: its gradient is 0 from then on."
     )
     return section(
         "shares",

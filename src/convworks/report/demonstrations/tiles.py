@@ -1,4 +1,5 @@
-"""Pictures and maps as tiles: a map of one sign on a ramp from dark to light, a map of two signs in two hues."""
+"""Pictures and maps as tiles: a map of one sign on a ramp from dark to light, a map of two signs in two "
+"hues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The vanishing gradient, drawn: gradients by layer, and the loss of nets that differ in their activation alone."""
+"""The vanishing gradient, drawn: gradients by layer, and the loss of nets that differ in their activation "
+"alone."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
     learned = {each.activation: each for each in found.learning}
     steps = len(found.learning[0].losses)
     said = [
-        f"Plain nets of {SHOWN} convolutions, the same weights in each (variance {VARIANCE['he']:g} / inputs):",
+        f"Plain nets of {SHOWN} convolutions, the same weights in each (variance {VARIANCE['he']:g} / "
+        "inputs):",
         *(
             f"  {NAMES[name]:8} the first layer's gradient is {deep[name].reaches:.1e} of the last layer's"
             for name in ACTIVATIONS
@@ -43,15 +45,17 @@ def demonstrate(image: Picture | None = None) -> Demonstration:
             for name in ACTIVATIONS
         ),
         "The sigmoid's steps cost as much as ReLU's: what slows it is that it saturates, not its arithmetic.",
-        "tanh keeps its gradient too when weights are drawn at this size; with PyTorch's own draw all three shrink.",
+        "tanh keeps its gradient too when weights are drawn at this size; with PyTorch's own draw all "
+        "three shrink.",
     ]
     return Demonstration(
         title="A sigmoid net’s first layers hear almost nothing.",
-        quote="“It also helps to alleviate the vanishing gradient problem, which is the issue where the lower layers "
-        "of the network train very slowly because the gradient decreases exponentially through the layers.”",
+        quote="“It also helps to alleviate the vanishing gradient problem, which is the issue where the "
+        "lower layers of the network train very slowly because the gradient decreases exponentially "
+        "through the layers.”",
         lead=f"In a net of {SHOWN} layers whose activation is a sigmoid, the gradient of the first layer is "
-        f"{scientific(deep['sigmoid'].reaches)} of the last layer’s. With tanh it is {deep['tanh'].reaches:.1f}, "
-        f"with ReLU {deep['relu'].reaches:.1f}.",
+        f"{scientific(deep['sigmoid'].reaches)} of the last layer’s. With tanh it is "
+        f"{deep['tanh'].reaches:.1f}, with ReLU {deep['relu'].reaches:.1f}.",
         lines=tuple(said),
         parts={
             "Gradients": _gradients(found),
@@ -85,8 +89,8 @@ def _gradients(found: Vanishing) -> Markup:
             Axis("norm of the gradient", 10.0 ** math.floor(math.log10(lowest)), 1.0, power, log=True),
             height=340,
         ),
-        "Before any learning. The axis is logarithmic: a straight line down is a gradient that shrinks by the same "
-        f"factor from layer to layer, {found.of('sigmoid', SHOWN).factor:.2f} for the sigmoid.",
+        "Before any learning. The axis is logarithmic: a straight line down is a gradient that shrinks by "
+        f"the same factor from layer to layer, {found.of('sigmoid', SHOWN).factor:.2f} for the sigmoid.",
     )
     depths = sorted({each.depth for each in found.gradients})
     rows = [
@@ -99,8 +103,8 @@ def _gradients(found: Vanishing) -> Markup:
         numbers=(1, 2, 3),
     )
     why = (
-        "On its way down, a gradient is multiplied by the slope of each activation. A sigmoid's slope is at most 1/4; "
-        "tanh's is 1 in its middle, and ReLU's is 1 wherever it lets anything through."
+        "On its way down, a gradient is multiplied by the slope of each activation. A sigmoid's slope is "
+        "at most 1/4; tanh's is 1 in its middle, and ReLU's is 1 wherever it lets anything through."
     )
     return section("gradients", "What reaches each layer", tag("p", why), chart, listing)
 
@@ -140,8 +144,9 @@ def _learning(found: Vanishing, learned: dict[str, Learning]) -> Markup:
         ["Activation", "Best rate", f"Loss after {steps} steps", "A step takes"], rows, numbers=(1, 2, 3)
     )
     fair = (
-        "Each net had its choice of five learning rates. The guide gives “computational efficiency” as the reason why "
-        "ReLU nets learn faster; the last column says how little that is. It is the steps that differ, not their price."
+        "Each net had its choice of five learning rates. The guide gives “computational efficiency” as the "
+        "reason why ReLU nets learn faster; the last column says how little that is. It is the steps that "
+        "differ, not their price."
     )
     return section("learning", "How they learn", tag("p", fair), chart, listing)
 
@@ -169,13 +174,15 @@ def _policies(found: Vanishing) -> Markup:
         numbers=range(1, 7),
     )
     said = (
-        "How weights are drawn matters as much as the activation. With a variance of 2 / inputs (He et al., 2015), what "
-        "ReLU lets through keeps its size. With 1/3 / inputs, which is what PyTorch draws unless told otherwise, every "
-        "layer shrinks what passes, and the gradient of a deep ReLU net vanishes too, in all of its layers alike."
+        "How weights are drawn matters as much as the activation. With a variance of 2 / inputs (He et "
+        "al., 2015), what ReLU lets through keeps its size. With 1/3 / inputs, which is what PyTorch draws "
+        "unless told otherwise, every layer shrinks what passes, and the gradient of a deep ReLU net "
+        "vanishes too, in all of its layers alike."
     )
     how = (
-        f"Each net: 3x3 convolutions with {CHANNELS} filters and padding {KERNEL // 2}, the activation after each, the mean "
-        "of each map, and a linear layer for three classes; biases 0; 96 gratings of 12 x 12 pixels; double precision."
+        f"Each net: 3x3 convolutions with {CHANNELS} filters and padding {KERNEL // 2}, the activation "
+        "after each, the mean of each map, and a linear layer for three classes; biases 0; 96 gratings of "
+        "12 x 12 pixels; double precision."
     )
     return section(
         "drawing",
