@@ -2,7 +2,7 @@
 
 Neither torch nor numpy is ever imported here. `design` is the way in; `spec` holds the layers, `notation`
 reads and prints them, `shape`, `field` and `cost` compute, `advice` says what does not fit and what would
-mend it.
+mend it. `volumes`, `strip` and `sliding` draw as SVG, `grid` as letters, `program` writes Python.
 """
 
 from __future__ import annotations

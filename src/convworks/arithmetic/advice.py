@@ -100,8 +100,19 @@ def _short(layer: Layer) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def is_unremarkable(row: Row) -> bool:
+    """Whether nothing is to be said of a layer."""
+    return (
+        row.grade == "fits"
+        and not isinstance(row.layer, TransposedConv)
+        and getattr(row.layer, "padding", None) != "same"
+    )
+
+
 def of_row(row: Row, place: str, mended: Callable[[], tuple[Fix, ...]]) -> Iterator[Finding]:
     """What is to be said of one layer at this place; `mended` is asked for fixes only where one is needed."""
+    if is_unremarkable(row):
+        return
     if row.error is not None:
         offered = mended()
         yield Finding(

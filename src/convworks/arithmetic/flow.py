@@ -51,6 +51,16 @@ class Placed(NamedTuple):
     right: float
 
 
+class Piece(NamedTuple):
+    """The part of a span on one line: from where to where, and whether the span begins and ends there."""
+
+    span: Span
+    left: float
+    right: float
+    opens: bool
+    closes: bool
+
+
 class Lines:
     """Things set on lines of a picture, `left` to `right`, from `top` down."""
 
@@ -88,23 +98,22 @@ class Lines:
             arcs, brackets = self._pieces(number, "arc"), self._pieces(number, "bracket")
             above = max(self.things[index].above for index in members)
             below = max(self.things[index].below for index in members)
-            levels = max((span.level for span, *_ in arcs), default=-1) + 1
+            levels = _levels(arcs)
             axis = top + (TRACK * levels + LANDING if levels else 0) + above
             if self.ways:
                 self._ways(picture, members, axis)
             for index in members:
                 self.things[index].draw(self.places[index].left, axis)
-            for span, left, right, opens, closes in arcs:
-                self._arc(picture, span, (left, right), (opens, closes), axis - above, axis)
-            for span, left, right, opens, closes in brackets:
-                depth = axis + below + 8 + TRACK * span.level
-                self._bracket(picture, span, (left, right), (opens, closes), depth)
-            top = axis + below + TRACK * (max((span.level for span, *_ in brackets), default=-1) + 1) + 18
+            for piece in arcs:
+                self._arc(picture, piece, axis - above, axis)
+            for piece in brackets:
+                _bracket(picture, piece, axis + below + 8 + TRACK * piece.span.level)
+            top = axis + below + TRACK * _levels(brackets) + 18
         return top
 
-    def _pieces(self, number: int, kind: str) -> list[tuple[Span, float, float, bool, bool]]:
-        """The parts of spans on a line: from where to where, and whether the span begins and ends there."""
-        found: list[tuple[Span, float, float, bool, bool]] = []
+    def _pieces(self, number: int, kind: str) -> list[Piece]:
+        """The parts of the spans of a kind on a line."""
+        found: list[Piece] = []
         for span in self.spans:
             first, last = self.places[span.first], self.places[span.last]
             if span.kind != kind or not first.line <= number <= last.line:
@@ -116,17 +125,18 @@ class Lines:
                     left = first.right - 2
             else:
                 left, right = first.left, last.right
-            found.append((span, left if opens else self.left, right if closes else self.edge, opens, closes))
+            left, right = left if opens else self.left, right if closes else self.edge
+            found.append(Piece(span, left, right, opens, closes))
         return found
 
     def _longest(self, span: Span) -> float:
         """The length of the longest part of a span."""
         lines = range(self.places[span.first].line, self.places[span.last].line + 1)
         return max(
-            right - left
+            piece.right - piece.left
             for number in lines
-            for other, left, right, *_ in self._pieces(number, span.kind)
-            if other == span
+            for piece in self._pieces(number, span.kind)
+            if piece.span == span
         )
 
     def _ways(self, picture: Picture, members: list[int], axis: float) -> None:
@@ -146,52 +156,43 @@ class Lines:
                     element("circle", cx=end, cy=axis, r=2, class_="tip"),
                 )
 
-    def _arc(
-        self,
-        picture: Picture,
-        span: Span,
-        ends: tuple[float, float],
-        open_and_close: tuple[bool, bool],
-        ceiling: float,
-        axis: float,
-    ) -> None:
+    def _arc(self, picture: Picture, piece: Piece, ceiling: float, axis: float) -> None:
         """Up from the axis, over what lies between, and down into the last thing."""
-        (left, right), (opens, closes) = ends, open_and_close
+        span, left, right = piece.span, piece.left, piece.right
         height = ceiling - LANDING - 4 - TRACK * span.level
         bend = min(10.0, abs(right - left) / 2)
         path = f"M{left:.1f} {axis:.1f}V{height + bend:.1f}Q{left:.1f} {height:.1f} {left + bend:.1f} {height:.1f}"
-        path = path if opens else f"M{left:.1f} {height:.1f}"
+        path = path if piece.opens else f"M{left:.1f} {height:.1f}"
         landing = axis - self.things[span.last].above - 1
-        if closes:
+        if piece.closes:
             path += (
                 f"H{right - bend:.1f}Q{right:.1f} {height:.1f} {right:.1f} {height + bend:.1f}V{landing:.1f}"
             )
         else:
             path += f"H{right:.1f}"
         picture.add(element("path", d=path, class_="arc"))
-        if closes:
+        if piece.closes:
             tip = f"M{right:.1f} {landing:.1f}l-3.5 -6h7z"
             picture.add(element("path", d=tip, class_="blue"))
         most = int((right - left - 2 * bend) / LETTER)
         if span.label and most >= 6 and right - left == self._longest(span):
             picture.add(words((left + right) / 2, height - 4, cut(span.label, most), "soft", "middle"))
 
-    def _bracket(
-        self,
-        picture: Picture,
-        span: Span,
-        ends: tuple[float, float],
-        open_and_close: tuple[bool, bool],
-        height: float,
-    ) -> None:
-        """A bracket from below, its label in its middle."""
-        (left, right), (opens, closes) = ends, open_and_close
-        middle, wide = (left + right) / 2, LETTER * len(span.label) + 8
-        said = (opens and closes) or right - left >= wide
-        half = wide / 2 if said and not span.under else 0.0
-        start, end = ("m0 -6v6" if opens else ""), ("v-6" if closes else "")
-        path = f"M{left:.1f} {height:.1f}{start}H{middle - half:.1f}"
-        path += f"M{middle + half:.1f} {height:.1f}H{right:.1f}{end}"
-        picture.add(element("path", d=path, class_="edge"))
-        if said:
-            picture.add(words(middle, height + (15 if span.under else 4), span.label, "strong", "middle"))
+
+def _bracket(picture: Picture, piece: Piece, height: float) -> None:
+    """A bracket from below, its label in its middle or under it, where it holds that."""
+    span, left, right = piece.span, piece.left, piece.right
+    middle, wide = (left + right) / 2, LETTER * len(span.label) + 8
+    said = (piece.opens and piece.closes) or right - left >= wide
+    half = wide / 2 if said and not span.under else 0.0
+    start, end = ("m0 -6v6" if piece.opens else ""), ("v-6" if piece.closes else "")
+    path = f"M{left:.1f} {height:.1f}{start}H{middle - half:.1f}"
+    path += f"M{middle + half:.1f} {height:.1f}H{right:.1f}{end}"
+    picture.add(element("path", d=path, class_="edge"))
+    if said:
+        picture.add(words(middle, height + (15 if span.under else 4), span.label, "strong", "middle"))
+
+
+def _levels(pieces: list[Piece]) -> int:
+    """How many levels of spans there are."""
+    return max((piece.span.level for piece in pieces), default=-1) + 1

@@ -7,6 +7,7 @@ room that is more than an empty Python's whole start. A `@value` class shares on
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, dataclass_transform
 
 Kind = TypeVar("Kind", bound=type)
@@ -41,6 +42,8 @@ class Value:
     __slots__ = ()
     FIELDS: ClassVar[dict[str, Any]] = {}
     """Every field and its default, or NEEDED."""
+    held: ClassVar[Any] = staticmethod(type)
+    """Gives what all fields of a value hold."""
 
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -70,10 +73,12 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in type(self).FIELDS)
+        held = type(self).held
+        return bool(held(self) == held(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), *(getattr(self, name) for name in type(self).FIELDS)))
+        kind = type(self)
+        return hash((kind, kind.held(self)))
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={getattr(self, name)!r}" for name in type(self).FIELDS)
@@ -90,6 +95,7 @@ def value(declared: Kind) -> Kind:
     body = {name: held for name, held in vars(declared).items() if name not in ("__dict__", "__weakref__")}
     body["FIELDS"] = {name: body.pop(name, NEEDED) for name in names}
     body["__slots__"] = names
+    body["held"] = staticmethod(attrgetter(*names) if names else type)
     made: Any = type(declared)(declared.__name__, declared.__bases__, body)
     made.__qualname__ = declared.__qualname__
     return made
