@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,14 @@ def test_the_proposed_net_trains_by_the_line_that_is_printed_and_predicts_from_i
     capsys.readouterr()
     assert main(["predict", str(run), str(pictures / "red" / "0.png"), "--json"]) == 0
     assert '"red"' in capsys.readouterr().out
+
+
+def test_a_proposal_loads_no_torch(pictures: Path) -> None:
+    program = (
+        "import sys; from convworks.cli.main import main; main(['design', '--for', sys.argv[1], '--json']);"
+        "print([name for name in ('torch', 'timm', 'scipy') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(pictures)], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == "[]"

@@ -86,8 +86,8 @@ def _amount(fingerprint: Fingerprint) -> Rule:
         return Rule(
             cause=cause,
             choice="probe, then fine-tune",
-            reason="fine-tuning from a good last layer keeps what the net knows: a point better on images like these "
-            "and ten on others (Kumar 2022)",
+            reason="a good last layer first keeps what the net knows: against fine-tuning at once a point better on "
+            "images like these, ten on others (Kumar 2022)",
         )
     return Rule(
         cause=cause,
