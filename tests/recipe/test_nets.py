@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -120,9 +121,20 @@ def test_a_net_for_another_task_has_no_head_and_ends_at_its_field() -> None:
     found = net_for(asked)
     assert found.body == found.notation
     assert next_layers(found.net.layers, asked) == ()
+    assert "levels" in [choice.name for choice in found.choices]
+    assert "head" not in [choice.name for choice in found.choices]
 
 
-def vars_of(fingerprint: Fingerprint) -> dict[str, object]:
+def test_where_answers_have_a_place_the_input_has_the_shape_of_the_pictures() -> None:
+    wide = {"widths": (640.0,) * 3, "heights": (480.0,) * 3, "short_sides": (480.0,) * 3}
+    cells = {**vars_of(seen(480, objects=(82, 103, 123))), **wide}
+    asked = aims(Fingerprint(**{**cells, "task": "detection"}))
+    assert (asked.input.height, asked.input.width) == (192, 256)
+    square = aims(Fingerprint(**cells))
+    assert (square.input.height, square.input.width) == (192, 192)
+
+
+def vars_of(fingerprint: Fingerprint) -> dict[str, Any]:
     return {name: getattr(fingerprint, name) for name in fingerprint.__slots__}
 
 

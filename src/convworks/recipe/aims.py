@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from convworks.arithmetic.spec import Volume
 from convworks.errors import RecipeError
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.scales import BLOCK, CELLS, blocks, field_needed
+from convworks.recipe.scales import BLOCK, CELLS, blocks, coarsest_stride, field_needed, finest_stride
 
 ASSUMED = 0.5
 """Where nobody drew boxes, an object is taken to be so much of a picture's shorter side."""
@@ -73,7 +73,7 @@ def aims(
     if short <= 0:
         raise RecipeError("No picture was measured.", fix="give a folder with pictures that can be read")
     sizes, known = _objects(fingerprint, objects, short)
-    volume, chosen = _input(sizes, short, input)
+    volume, chosen = _input(fingerprint, sizes, input)
     side = min(volume.height, volume.width)
     small, middle, large = (size * side / short for size in sizes)
     scaled = (small, middle, large)
@@ -112,6 +112,7 @@ def aims(
                 else "on more rows more take too long"
             ),
         ),
+        *(() if classes else (_levels(scaled),)),
     )
     return Aims(
         input=volume,
@@ -160,8 +161,10 @@ def _objects(
 
 
 def _input(
-    sizes: tuple[float, float, float], short: float, given: tuple[int, int] | None
+    fingerprint: Fingerprint, sizes: tuple[float, float, float], given: tuple[int, int] | None
 ) -> tuple[Volume, Choice]:
+    """The volume that goes in: a square to be classified, else of the pictures' shape, for answers have a place."""
+    short = fingerprint.short_sides[1]
     small = sizes[0]
     if given is not None:
         height, width = given
@@ -170,6 +173,11 @@ def _input(
         wanted = blocks(ENOUGH * short / small)
         there = BLOCK * max(1, round(short / BLOCK))
         side = height = width = min(wanted, there, LARGEST)
+        if fingerprint.task != "classification":
+            height, width = (
+                max(side, blocks(side * typical / short)) if typical > short else side
+                for typical in (fingerprint.heights[1], fingerprint.widths[1])
+            )
         if side == wanted:
             reason = f"the smallest multiple of {BLOCK} in which a small object has {ENOUGH} px"
         elif side == there:
@@ -184,6 +192,19 @@ def _input(
     return (
         Volume(height=height, width=width, channels=3),
         Choice(name="input", value=shown, cause=cause, reason=reason),
+    )
+
+
+def _levels(sizes: tuple[float, float, float]) -> Choice:
+    """The maps that a task with a place in its answers reads."""
+    finest = finest_stride(sizes[0])
+    coarsest = max(finest, coarsest_stride(sizes[2]))
+    return Choice(
+        name="levels",
+        value=f"stride {finest}" if finest == coarsest else f"strides {finest} to {coarsest}",
+        cause=f"small objects have {sizes[0]:.0f} px in the input, large ones {sizes[2]:.0f}",
+        reason="the finest map of which a small object spans four cells, up to the first of which eight reach half a "
+        "large one",
     )
 
 
