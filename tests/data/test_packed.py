@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import pickle
 import struct
@@ -67,6 +68,14 @@ def test_words_that_find_no_room_stand_in_the_rows(records: list[Record]) -> Non
         made = pack(records)
         assert list(made) == records
         assert len(made._words) <= 2
+
+
+def test_a_new_field_of_a_record_must_find_its_place_in_a_row() -> None:
+    fields = [field.name for kind in (Record, BoxNote) for field in dataclasses.fields(kind)]
+    assert fields == [
+        *("path", "label", "labels", "split", "boxes", "mask", "instances", "group", "size"),
+        *("name", "box", "polygons", "runs", "points", "crowd", "difficult"),
+    ]
 
 
 def test_a_file_holds_the_same(tmp_path: Path) -> None:
