@@ -31,10 +31,10 @@ def test_a_peak_is_the_highest_value_of_the_map_of_the_answer() -> None:
 def test_a_short_training_already_finds_most_shapes() -> None:
     torch.manual_seed(0)
     net = small_nin(len(PATTERNS))
-    images, labels, _ = patterned(200, SIDE, 0)
-    losses = trained(images, labels, net, steps=36)
+    images, labels, _ = patterned(300, SIDE, 0)
+    losses = trained(images, labels, net, steps=45)
     found = class_maps(net, *patterned(60, SIDE, 1))
-    assert losses[-5:].mean() < 0.85
+    assert losses[-5:].mean() < 0.7
     assert found.found > 0.6
 
 
