@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import pickle
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +163,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         opened(tmp_path / "nothing here")
 
 
-def test_a_number_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(struct.error):
-        pack([Record(path="a", size=(2**63, 1))])
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(path="a.jpg", size=(2**63, 1)),
+        Record(path="a.jpg", boxes=(BoxNote(name="", box=(0, 0, 1, 10**400)),)),
+        Record(path="a.jpg", boxes=(BoxNote(name="", box=(0, 0, 1, 1), runs=(0, 2**64)),)),
+    ],
+)
+def test_a_number_that_does_not_fit_is_refused_with_the_file(record: Record) -> None:
+    with pytest.raises(DataError, match=r"^a\.jpg: .*far too large"):
+        pack([record])

@@ -132,6 +132,8 @@ class PackedRecords(Sequence[Record]):
 def pack(records: Iterable[Record]) -> PackedRecords:
     """Records in bytes, in their order; what is packed already stays as it is.
 
+    Raises DataError, with the record's path, for a number that fits into no 64 bits.
+
     >>> pack([Record(path="cat/1.jpg", label="cat"), Record(path="dog/2.jpg", label="dog")])[1].label
     'dog'
     """
@@ -139,7 +141,13 @@ def pack(records: Iterable[Record]) -> PackedRecords:
         return records
     data, starts, words = bytearray(), array("Q", [0]), rows.Words()
     for record in records:
-        rows.write(record, data, words)
+        try:
+            rows.write(record, data, words)
+        except (struct.error, OverflowError):
+            raise DataError(
+                f"{shown(record.path)}: its annotation holds a number that is far too large.",
+                fix="correct it, or leave the image out",
+            ) from None
         starts.append(len(data))
     return PackedRecords(memoryview(data), starts, list(words))
 

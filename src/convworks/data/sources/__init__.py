@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from convworks.data import corrections as corrected
 from convworks.data.names import shown
+from convworks.data.packed import pack
 from convworks.data.record import DataSet
 from convworks.errors import DataError, nearest, unknown
 
@@ -68,7 +70,8 @@ def read(root: Path, *, source: str = "auto", corrections: Path | None = None) -
     place = corrections or corrected.beside(root)
     if corrections is None and not place.is_file():
         return dataset
-    return corrected.applied(dataset, corrected.read(place), name=place.name)
+    dataset = corrected.applied(dataset, corrected.read(place), name=place.name)
+    return replace(dataset, records=pack(dataset.records))
 
 
 def write(dataset: DataSet, destination: Path, *, source: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from convworks.data.names import count, few, shown, twins
+from convworks.data.packed import pack
 from convworks.data.record import DataSet, Record, SetAside, Split, Task
 from convworks.data.sources.confine import Refused
 from convworks.errors import DataError
@@ -57,10 +58,10 @@ def gathered(
     Raises DataError where nothing is to learn from. A class that one part lacks, names that look alike, boxes that
     reach over the border and images without objects are notes.
     """
-    ordered = list(records)
-    if any(record.split for record in ordered):
-        ordered = [dataclasses.replace(record, split=record.split or "train") for record in ordered]
-    ordered.sort(key=lambda record: (_ORDER[record.split], record.label, record.path))
+    ordered = pack(records)
+    if len({record.split for record in ordered} | {""}) > 1:
+        ordered = pack(dataclasses.replace(record, split=record.split or "train") for record in ordered)
+    ordered = ordered.ordered(lambda record: (_ORDER[record.split], record.label, record.path))
     aside = tuple(sorted(set_aside, key=lambda file: file.path))
     seen: dict[Split, set[str]] = {}
     for record in ordered:
