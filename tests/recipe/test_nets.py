@@ -164,6 +164,26 @@ def test_a_whole_net_needs_nothing_more() -> None:
     assert next_layers(parse("conv3-16 p1 relu gap fc4"), aims(seen(64))) == ()
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "conv3-8 p1 relu up2",
+        "conv3-8 p1 relu adaptiveavg7",
+        "tconv2-8 s2",
+        "cat(conv3-8 p1 relu | pointwise-8 relu)",
+        "mlpconv3-8-8 p1",
+        "res(conv3-3 p1)",
+        "conv3x5-8 p1x2 s1x2 tanh",
+        "flatten",
+        "conv3-8 p1 relu globalmax",
+    ],
+)
+def test_any_layers_that_can_be_go_on_to_a_whole_net(begun: str) -> None:
+    found = net_for(aims(seen(64)), parse(begun))
+    assert str(found.design.output) == "4"
+    assert next_layers(found.net.layers, found.aims) == ()
+
+
 def test_an_odd_map_is_halved_without_a_row_that_is_never_read() -> None:
     asked = aims(seen(300), input=(61, 61))
     pools = next_layers(parse("conv3-16 p1 relu conv3-16 p1 relu"), asked)

@@ -14,6 +14,7 @@ from convworks.arithmetic.notation import write_layer
 from convworks.arithmetic.shape import fit
 from convworks.arithmetic.spec import (
     BatchNorm,
+    Concat,
     Conv,
     DepthwiseConv,
     Dropout,
@@ -131,10 +132,11 @@ def _behind_filters(rows: tuple[Row, ...], last: Layer) -> list[tuple[Layer, str
 
 def _behind_activation(rows: tuple[Row, ...], volume: Volume, aims: Aims) -> list[tuple[Layer, str]]:
     """Where a stage may go on, end, or be the last: a filter, a pooling, or the head."""
-    stride = int(max(axis.jump for axis in rows[-1].fields))
+    stride = float(max(axis.jump for axis in rows[-1].fields))
     field = int(min(axis.size for axis in rows[-1].fields))
     side = min(volume.height, volume.width)
     filters = _filters_here(rows, stride)
+    so_far = f"{filters} layer{'' if filters == 1 else 's'} of filters"
     halving = 2 * stride <= aims.stride and side >= 2 * CELLS
     wanted = 1 if stride == 1 or max(volume.height, volume.width) >= DEAR else PLAIN
     missing = aims.field - field
@@ -142,30 +144,29 @@ def _behind_activation(rows: tuple[Row, ...], volume: Volume, aims: Aims) -> lis
         _going_on(rows, volume, aims, stride, missing),
         f"a cell sees {field} px of the {aims.field} that are wanted"
         if missing > 0
-        else f"{filters} layer{'s' * (filters != 1)} of filters at this scale so far; one more combines their parts",
+        else f"{so_far} at this scale so far; one more combines their parts",
     )
     if halving:
         pool = _pooling(volume)
         pooled = (
             pool,
-            f"{filters} layer{'s' * (filters != 1)} of filters at stride {stride}, and an object spans "
+            f"{so_far} at stride {stride:g}, and an object spans "
             f"{aims.objects[1] / stride:.0f} of its cells: at half the size the next filters see twice as far",
         )
         if filters >= wanted:
             return [pooled, going_on]
-        few = f"no more than {filters} layer{'s' * (filters != 1)} of filters at stride {stride} yet, and {going_on[1]}"
+        few = f"no more than {so_far} at stride {stride:g} yet, and {going_on[1]}"
         return [(going_on[0], few), pooled]
     if filters < wanted or missing > 0:
         return [going_on, *_gathering(field, aims)]
     return [*_gathering(field, aims), *([going_on] if aims.classes else [])]
 
 
-def _going_on(rows: tuple[Row, ...], volume: Volume, aims: Aims, stride: int, missing: int) -> Conv:
+def _going_on(rows: tuple[Row, ...], volume: Volume, aims: Aims, stride: float, missing: int) -> Conv:
     """The next 3x3 filters: spread out where plain ones would take more than three layers to see enough."""
     shrunk = not _filters_here(rows, stride) and any(_has_filters(row.layer) for row in rows)
-    channels = min(2 * volume.channels, MOST_CHANNELS) if shrunk else volume.channels
-    if channels < aims.width:
-        channels = aims.width
+    doubled = min(2 * volume.channels, MOST_CHANNELS) if shrunk else volume.channels
+    channels = max(doubled, aims.width)
     gain = 2 * stride
     if 2 * stride <= aims.stride or missing <= 3 * gain:
         return _filters(channels, 3)
@@ -235,14 +236,14 @@ def _filters(channels: int, side: int, spread: int = 1) -> Conv:
 
 
 def _has_filters(layer: Layer) -> bool:
-    return isinstance(layer, (*FILTERS, Residual))
+    return isinstance(layer, (*FILTERS, Residual, Concat))
 
 
-def _filters_here(rows: tuple[Row, ...], stride: int) -> int:
+def _filters_here(rows: tuple[Row, ...], stride: float) -> int:
     """Layers of filters since the map got its size."""
     count = 0
     for row in rows[::-1]:
-        if max(axis.jump for axis in row.fields) != stride:
+        if float(max(axis.jump for axis in row.fields)) != stride:
             break
         count += _has_filters(row.layer)
     return count
