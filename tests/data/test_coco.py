@@ -325,6 +325,7 @@ COUNTED: dict[str, tuple[Callable[[Json], Json | str], str]] = {
     ),
     "two ids, one image": (added("images", {"id": 8, "file_name": "1.jpg"}), "1 file named by two images"),
     "no size": (change("images", 0, "width", to="wide"), "1 width or height is no size"),
+    "a size beyond all images": (change("images", 2, "height", to=10**30), "1 width or height is no size"),
     "over the border": (change(*FIRST, "bbox", to=[-1, 1, 4, 4]), "1 box reaches over the border"),
     "category never used": (added("categories", {"id": 1, "name": "dog"}), "nothing is annotated as dog"),
     "ring of two points": (

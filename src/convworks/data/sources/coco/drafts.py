@@ -24,6 +24,7 @@ Point = tuple[float, float, int]
 
 _UNSTATED = 1_000_000
 """How far a polygon may reach, in pixels, where its image's size is not stated."""
+_EXACT = 1 << 53
 _LONG = 1000
 """Coordinates from which on the length of an outline is measured."""
 
@@ -150,9 +151,9 @@ def numbers(values: list[Any]) -> tuple[float, ...]:
 
 
 def whole(value: object, what: str) -> int:
-    """A whole number from 0 on, perhaps written 3.0. Raises Refused."""
+    """A whole number from 0 on that a float holds exactly, perhaps written 3.0. Raises Refused."""
     exact = number(value)
-    if exact < 0 or not exact.is_integer():
+    if not 0 <= exact < _EXACT or not exact.is_integer():
         raise Refused(f"{what} is {said(value)}, not a whole number from 0 on")
     return int(exact)
 
