@@ -218,14 +218,23 @@ def seen_of() -> Callable[..., Any]:
         groups: Any = None,
     ) -> Seen:
         chance = np.random.default_rng(0)
-        plain: dict[str, Any] = {"width": 640, "height": 480, "bytes": 50_000, "mode": "RGB", "format": "JPEG"}
+        plain: dict[str, Any] = {
+            "width": 640,
+            "height": 480,
+            "bytes": 50_000,
+            "mode": "RGB",
+            "format": "JPEG",
+        }
         plain |= {"gray": False, "notes": (), "border": 0.0, "traces": Traces(quality=90)}
         found = [
             Facts(
                 **{
                     **plain,
                     "hashes": Hashes(
-                        file=row.to_bytes(32, "big"), signs=0, mirrored=0, thumbnail=np.zeros((16, 16), np.uint8)
+                        file=row.to_bytes(32, "big"),
+                        signs=0,
+                        mirrored=0,
+                        thumbnail=np.zeros((16, 16), np.uint8),
                     ),
                     "thumbnail": chance.integers(0, 256, (32, 32), np.uint8),
                     **facts(row),

@@ -73,3 +73,70 @@ def test_a_mistake_is_code_2(pets: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_smaller_limit_refuses_larger_images(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(pets), "--max-pixels", "3071"]) == 1
     assert "64 x 48 pixels, 3,072; at most 3,071 are decoded" in capsys.readouterr().out
+
+
+def test_corrections_beside_the_data_are_honoured_and_said(
+    pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pets / "dog" / "again.png").write_bytes((pets / "cat" / "1.png").read_bytes())
+    assert main(["audit", str(pets)]) == 1
+    (pets.parent / "pets.corrections.toml").write_text('exclude = ["dog/again.png"]')
+    capsys.readouterr()
+    assert main(["audit", str(pets)]) == 0
+    assert "Note    Corrections in pets.corrections.toml: 1 left out." in capsys.readouterr().out
+    other = pets.parent / "other.toml"
+    other.write_text('exclude = ["dog/agian.png"]')
+    assert main(["audit", str(pets), "--corrections", str(other)]) == 2
+    assert "did you mean dog/again.png?" in capsys.readouterr().err
+
+
+def test_why_and_what_to_do_stand_below_a_warning(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pets / "dog" / "again.png").write_bytes((pets / "cat" / "1.png").read_bytes())
+    assert main(["audit", str(pets)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("  ! 1 image copies one of another class.")
+    assert lines[at + 1].strip() == "dog/again.png = cat/1.png"
+    assert lines[at + 2].strip().startswith("Why: ") and lines[at + 3].strip().startswith("Next: ")
+
+
+@pytest.mark.packs
+@pytest.mark.parametrize(
+    ("pack", "words"),
+    [
+        (
+            "bccd",
+            ["3 classes, boxes, read as voc", "2,804 objects: Platelets 209", "Objects 1 to 30 an image"],
+        ),
+        (
+            "camvid",
+            ["11 classes, masks, read as masks", "images, pixels: Bicyclist", "validation images belong to"],
+        ),
+        ("one_animal", ["one box an image, read as csv", "Objects 1 to 1 an image"]),
+    ],
+)
+def test_every_task_is_said_in_its_own_numbers(
+    pack: str, words: list[str], packs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", str(packs / pack)]) == 1
+    out = capsys.readouterr().out
+    assert all(word in out for word in words)
+
+
+@pytest.mark.packs
+def test_json_of_boxes_has_parts_objects_pairs_and_files(
+    packs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["audit", str(packs / "bccd"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert [(part["split"], part["images"]) for part in told["parts"]] == [
+        ("train", 205),
+        ("val", 87),
+        ("test", 72),
+    ]
+    assert told["objects"]["number"] == 4886 and told["objects"]["by_class"].keys() == {
+        "Platelets",
+        "RBC",
+        "WBC",
+    }
+    leak = next(finding for finding in told["findings"] if finding["code"] == "leak")
+    assert leak["count"] == len(leak["pairs"]) == len(leak["files"]) == 1 and leak["why"] and leak["action"]

@@ -1,4 +1,4 @@
-"""Corrections beside the data are read strictly, honoured by reading, and said aloud; nothing of the owner's is written."""
+"""Corrections beside the data are read strictly, honoured by reading, and said aloud."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def pets(root: Path) -> Path:
 
 
 def dataset(task: str = "classification", records: list[Record] | None = None) -> DataSet:
-    given = records or [Record(path=f"{name}/{n}.png", label=name) for name in ("cat", "dog") for n in range(3)]
+    given = records or [
+        Record(path=f"{name}/{n}.png", label=name) for name in ("cat", "dog") for n in range(3)
+    ]
     return DataSet(root=Path("x"), source="test", task=task, classes=("cat", "dog"), records=given)  # type: ignore[arg-type]
 
 
@@ -92,9 +94,14 @@ def test_groups_come_from_names_or_from_a_pattern() -> None:
 
 def test_several_labels_and_the_class_of_one_box_are_changed() -> None:
     several = dataset("multilabel", [Record(path="a.png", labels=("cat",))])
-    assert applied(several, Corrections(relabel={"a.png": ("cat", "dog")}), name="c").records[0].labels == ("cat", "dog")
+    assert applied(several, Corrections(relabel={"a.png": ("cat", "dog")}), name="c").records[0].labels == (
+        "cat",
+        "dog",
+    )
     box = BoxNote(name="cat", box=(0, 0, 5, 5))
-    one = dataset("localization", [Record(path="a.png", label="cat", boxes=(box,)), Record(path="b.png", label="dog")])
+    one = dataset(
+        "localization", [Record(path="a.png", label="cat", boxes=(box,)), Record(path="b.png", label="dog")]
+    )
     changed = applied(one, Corrections(relabel={"a.png": "dog"}), name="c").records[0]
     assert changed.label == "dog" and changed.boxes[0].name == "dog"
 
@@ -102,9 +109,17 @@ def test_several_labels_and_the_class_of_one_box_are_changed() -> None:
 @pytest.mark.parametrize(
     ("task", "made", "words"),
     [
-        ("classification", Corrections(exclude=frozenset({"cat/11.png"})), ["1 image", "did you mean cat/1.png?"]),
+        (
+            "classification",
+            Corrections(exclude=frozenset({"cat/11.png"})),
+            ["1 image", "did you mean cat/1.png?"],
+        ),
         ("classification", Corrections(relabel={"0.png": "cat"}), ["did you mean "]),
-        ("classification", Corrections(relabel={"cat/0.png": "dgo"}), ['no class "dgo"', 'did you mean "dog"?']),
+        (
+            "classification",
+            Corrections(relabel={"cat/0.png": "dgo"}),
+            ['no class "dgo"', 'did you mean "dog"?'],
+        ),
         ("classification", Corrections(relabel={"cat/0.png": ("cat", "dog")}), ["one class"]),
         ("multilabel", Corrections(relabel={"cat/0.png": "cat"}), ["a list of classes"]),
         ("detection", Corrections(relabel={"cat/0.png": "cat"}), ["images that have one class each"]),
@@ -141,16 +156,18 @@ def test_a_file_that_says_something_else_is_refused(text: str, words: str, tmp_p
 
 
 def test_names_tell_groups_only_where_a_number_comes_before_the_counter() -> None:
-    assert [group_of(f"{name}.png") for name in ("v1_f02", "a_1", "1_2", "x1-y2", "12", "IMG_20240101_120000")] == [
-        *("v1", "", "1", "x1", "", "IMG_20240101")
-    ]
+    assert [
+        group_of(f"{name}.png") for name in ("v1_f02", "a_1", "1_2", "x1-y2", "12", "IMG_20240101_120000")
+    ] == [*("v1", "", "1", "x1", "", "IMG_20240101")]
 
 
 def test_a_long_name_takes_no_time() -> None:
     assert group_of("a1_" * 20_000 + "x.png") == ""
 
 
-def test_its_place_is_beside_the_data_whatever_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_place_is_beside_the_data_whatever_the_data_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert beside(Path("labels.csv")) == tmp_path / "labels.csv.corrections.toml"
     assert beside(Path()) == tmp_path.with_name(tmp_path.name + corrections.SUFFIX)

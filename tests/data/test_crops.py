@@ -21,7 +21,9 @@ def scene(seed: int, size: tuple[int, int] = (192, 144)) -> Picture:
     """A picture with shapes of several sizes, unlike any other seed's."""
     chance = np.random.default_rng(seed)
     layers = [
-        cv2.resize(chance.integers(0, 256, (rows, rows + 2, 3), np.uint8), size, interpolation=cv2.INTER_CUBIC)
+        cv2.resize(
+            chance.integers(0, 256, (rows, rows + 2, 3), np.uint8), size, interpolation=cv2.INTER_CUBIC
+        )
         for rows in (4, 9, 20)
     ]
     mixed = sum(share * layer for share, layer in zip((0.5, 0.3, 0.2), layers, strict=True))
@@ -62,7 +64,9 @@ def cropped(images: list[Picture], seed: int = 0) -> list[Picture]:
 def found(thumbnails: np.ndarray, **options: int) -> dict[tuple[int, int], bool]:
     """(part, whole) -> mirrored or not."""
     pairs = crops.crops(thumbnails, **options)
-    return dict(zip(zip(pairs.part.tolist(), pairs.whole.tolist(), strict=True), pairs.mirrored.tolist(), strict=True))
+    return dict(
+        zip(zip(pairs.part.tolist(), pairs.whole.tolist(), strict=True), pairs.mirrored.tolist(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -114,14 +118,20 @@ def test_every_window_that_keeps_enough_is_near_one_that_is_looked_up() -> None:
     chance = np.random.default_rng(0)
     for _ in range(500):
         across = KEPT ** chance.uniform(0, 1)
-        cuts = [(1 - side) * share for side in (across, KEPT / across) for share in (lambda t: (t, 1 - t))(chance.uniform())]
+        cuts = [
+            (1 - side) * share
+            for side in (across, KEPT / across)
+            for share in (lambda t: (t, 1 - t))(chance.uniform())
+        ]
         assert np.abs(WINDOWS - cuts).max(1).min() <= 0.075
 
 
 @pytest.mark.packs
 @pytest.mark.parametrize("pack", ["ants_bees/val/*", "photos", "bccd/JPEGImages", "camvid/val/images"])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_parts_of_real_photos_are_found_and_no_two_photos_confused(pack: str, mirrored: bool, packs: Path) -> None:
+def test_parts_of_real_photos_are_found_and_no_two_photos_confused(
+    pack: str, mirrored: bool, packs: Path
+) -> None:
     paths = sorted(packs.glob(f"{pack}/*.jpg"))
     paths = paths[:: max(1, len(paths) // 60)]
     images = [decode_bytes(path.read_bytes(), "").image for path in paths]

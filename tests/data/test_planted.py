@@ -42,7 +42,9 @@ def part(image: Image.Image, seed: int) -> Image.Image:
 KINDS: dict[str, Callable[[Path, Path, int], object]] = {
     "exact": lambda source, place, seed: shutil.copyfile(source, place),
     "encoded": lambda source, place, seed: jpeg(Image.open(source), place, 50 + seed * 7 % 45),
-    "resized": lambda source, place, seed: jpeg(ImageOps.scale(Image.open(source), 0.4 + seed % 5 / 4), place),
+    "resized": lambda source, place, seed: jpeg(
+        ImageOps.scale(Image.open(source), 0.4 + seed % 5 / 4), place
+    ),
     "mirrored": lambda source, place, seed: jpeg(ImageOps.mirror(Image.open(source)), place),
     "part": lambda source, place, seed: jpeg(part(Image.open(source), seed), place),
 }
@@ -74,7 +76,9 @@ def test_copies_across_the_split_and_across_classes(each: int, packs: Path, tmp_
     found = told(scan(sources.read(tmp_path / "pets")))
     leak = found["leak"]
     total = sum(map(len, names.values()))
-    assert leak.said.startswith(f"{leak.count} of {153 + total} validation images are copies of training images")
+    assert leak.said.startswith(
+        f"{leak.count} of {153 + total} validation images are copies of training images"
+    )
     assert names["exact"] <= set(leak.files)
     for kind, files in names.items():
         assert len(files & set(leak.files)) >= 0.95 * len(files), kind

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convworks.data.split import split, undivided
+from convworks.data.record import BoxNote, Record
+from convworks.data.split import of_records, split, split_sets, undivided
 
 LABELS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=60)
 FRACTIONS = st.floats(0.02, 0.9)
@@ -133,3 +134,121 @@ def test_a_hundred_thousand_images_would_take_under_ten_seconds() -> None:
     part = split(labels, np.arange(20_000), 0.2, 0)
     assert time.process_time() - began < 2
     assert part.sum() == 4_000
+
+
+@st.composite
+def sets_in_groups(draw: st.DrawFn) -> tuple[list[list[str]], np.ndarray]:
+    """Several names an image, some of them more than once, some images without."""
+    sets = draw(st.lists(st.lists(st.sampled_from("abcd"), max_size=5), min_size=1, max_size=40))
+    numbers = draw(st.lists(st.integers(0, 25), min_size=len(sets), max_size=len(sets)))
+    return sets, np.array(numbers)
+
+
+@settings(max_examples=150)
+@given(sets_in_groups(), FRACTIONS, SEEDS)
+def test_groups_of_images_with_several_classes_stay_whole(
+    data: tuple[list[list[str]], np.ndarray], fraction: float, seed: int
+) -> None:
+    sets, groups = data
+    part = split_sets(sets, groups, fraction, seed)
+    assert np.array_equal(part, split_sets(sets, groups, fraction, seed))
+    for group in set(groups.tolist()):
+        assert len(set(part[groups == group].tolist())) == 1
+
+
+def several(seed: int, n: int = 300) -> list[list[str]]:
+    """Up to twelve labels an image, from one in two images to one in a hundred."""
+    chance = np.random.default_rng(seed)
+    shares = np.linspace(0.1, 0.7, 12) ** 2
+    return [[str(name) for name in range(12) if chance.random() < shares[name]] for _ in range(n)]
+
+
+def deviation(sets: list[list[str]], part: np.ndarray, fraction: float) -> float:
+    """By what share of the wanted share classes miss it, on average."""
+    total = Counter(name for names in sets for name in names)
+    taken = Counter(name for names, is_taken in zip(sets, part, strict=True) if is_taken for name in names)
+    return float(np.mean([abs(taken[name] / total[name] - fraction) / fraction for name in total]))
+
+
+def iterative(sets: list[list[str]], fraction: float, seed: int) -> np.ndarray:
+    """Iterative stratification as Sechidis et al. wrote it down, without groups."""
+    chance = np.random.default_rng(seed)
+    counts = Counter(name for names in sets for name in names)
+    missing = [{name: share * n for name, n in counts.items()} for share in (1 - fraction, fraction)]
+    room = [(1 - fraction) * len(sets), fraction * len(sets)]
+    side = np.full(len(sets), -1)
+    while left := Counter(name for row in np.flatnonzero(side < 0).tolist() for name in sets[row]):
+        rarest = min(left, key=lambda name: (left[name], name))
+        for row in chance.permutation(
+            [row for row in np.flatnonzero(side < 0).tolist() if rarest in sets[row]]
+        ):
+            side[row] = (missing[1][rarest], room[1]) > (missing[0][rarest], room[0])
+            room[side[row]] -= 1
+            for name in sets[row]:
+                missing[side[row]][name] -= 1
+    for row in np.flatnonzero(side < 0).tolist():
+        side[row] = room[1] > room[0]
+        room[side[row]] -= 1
+    return side == 1
+
+
+@pytest.mark.parametrize("fraction", [0.15, 0.2, 0.3])
+def test_classes_keep_their_shares_as_well_as_by_the_published_method(fraction: float) -> None:
+    ours, theirs, chance = [], [], []
+    for seed in range(8):
+        sets = several(seed)
+        part = split_sets(sets, np.arange(300), fraction, seed)
+        assert abs(part.mean() - fraction) < 0.02
+        ours.append(deviation(sets, part, fraction))
+        theirs.append(deviation(sets, iterative(sets, fraction, seed), fraction))
+        chance.append(deviation(sets, np.random.default_rng(seed).random(300) < fraction, fraction))
+    assert np.mean(ours) < 1.35 * np.mean(theirs) and np.mean(ours) < 0.5 * np.mean(chance)
+
+
+def test_every_class_in_two_groups_or_more_is_on_both_sides() -> None:
+    for seed in range(30):
+        sets = [*several(seed, 80), ["rare"], ["rare", "0"]]
+        part = split_sets(sets, np.arange(82), 0.1, seed)
+        for name in {name for names in sets for name in names}:
+            sides = {bool(taken) for names, taken in zip(sets, part, strict=True) if name in names}
+            assert len(sides) == 2 or sum(name in names for names in sets) == 1
+
+
+def test_adding_images_moves_few_of_several_classes() -> None:
+    sets = several(0)
+    keys = [f"{number}.jpg" for number in range(320)]
+    before = split_sets(sets, np.arange(300), 0.2, 0, keys=keys[:300])
+    after = split_sets([*sets, *several(1, 20)], np.arange(320), 0.2, 0, keys=keys)
+    assert (before != after[:300]).sum() <= 40
+
+
+def test_records_are_split_by_what_they_have() -> None:
+    groups = np.arange(40)
+    plain = [Record(path=f"{n}.jpg", label="ab"[n % 2]) for n in range(40)]
+    keys = [record.path for record in plain]
+    assert np.array_equal(
+        of_records(plain, groups, 0.25, 3),
+        split([record.label for record in plain], groups, 0.25, 3, keys=keys),
+    )
+    boxed = [
+        Record(
+            path=f"{n}.jpg", boxes=tuple(BoxNote(name="ab"[k % 2], box=(0, 0, 9, 9)) for k in range(n % 3))
+        )
+        for n in range(40)
+    ]
+    named = [[box.name for box in record.boxes] for record in boxed]
+    assert np.array_equal(of_records(boxed, groups, 0.25, 3), split_sets(named, groups, 0.25, 3, keys=keys))
+    one = [
+        Record(path=f"{n}.jpg", label="ab"[n % 2], boxes=(BoxNote(name="a", box=(0, 0, 9, 9)),))
+        for n in range(40)
+    ]
+    assert np.array_equal(of_records(one, groups, 0.25, 3), of_records(plain, groups, 0.25, 3))
+
+
+def test_the_split_of_one_class_an_image_is_what_it_always_was() -> None:
+    labels = [("cat", "dog", "cow")[n * n % 7 % 3] for n in range(60)]
+    part = split(labels, np.arange(60) // 2, 0.25, seed=7, keys=[f"{n}.jpg" for n in range(60)])
+    assert np.flatnonzero(part).tolist() == PINNED
+
+
+PINNED = [0, 1, 2, 3, 10, 11, 12, 13, 18, 19, 40, 41, 48, 49]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 SIDE = 32
 """Cells of a thumbnail along each side."""
@@ -104,7 +104,8 @@ def _candidates(
     """Pairs (part, whole) that may be copies, each with the window of the whole that is nearest to the part."""
     n = len(pictures)
     if n < 2:
-        return (np.zeros(0, np.int64),) * 3
+        none = np.zeros(0, np.int64)
+        return none, none, none
     wholes = _brief(pictures, WINDOWS[:1])
     parts = _brief(pictures[:, :, ::-1], WINDOWS[:1]) if mirrored else wholes
     basis = _basis(wholes)
@@ -113,7 +114,7 @@ def _candidates(
     near: list[np.ndarray] = []
     windows: list[np.ndarray] = []
     for number, window in enumerate(WINDOWS):
-        tree = cKDTree(_brief(pictures, window[None]) @ basis)
+        tree = KDTree(_brief(pictures, window[None]) @ basis)
         distance, place = tree.query(asked, _NEAREST, distance_upper_bound=_RADIUS, workers=workers)
         part, column = np.nonzero((place < n) & (place != np.arange(n)[:, None]))
         pairs.append(part * n + place[part, column])

@@ -23,7 +23,7 @@ class Facts:
     """What one file turned out to be: upright size in pixels, bytes on disk, Pillow's words for its kind.
 
     `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did. `border` is the width of
-    an even frame around the picture, or of bars at two opposite sides of it, as a share of its short side.
+    an even frame around the picture, or of bars at two opposite sides of it, as a share of the picture's.
     `map` tells of the record's mask image, None where it has none.
     """
 
@@ -62,25 +62,26 @@ def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
 
 
 def border(image: UInt8[np.ndarray, "h w 3"]) -> float:
-    """The width of the even bars at two opposite sides of a picture, or all around it, as a share of its short side.
+    """The width of the even bars at two opposite sides of a picture, or all around it, as a share of what they cut.
+
+    Bars above and below are a share of the height, those left and right of the width; the larger one counts.
 
     >>> framed = np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)
     >>> framed[:5] = framed[-5:] = 200
     >>> border(framed)
     0.1
     """
-    short = min(image.shape[:2])
     turned = image.transpose(1, 0, 2)
-    found = max(
-        min(_even(one), _even(one[::-1])) if _alike(one[0], one[-1]) else 0 for one in (image, turned)
+    return max(
+        min(_even(one), _even(one[::-1])) / len(one) if _alike(one[0], one[-1]) else 0.0
+        for one in (image, turned)
     )
-    return found / short
 
 
 def _even(image: UInt8[np.ndarray, "h w 3"]) -> int:
-    """How many lines from the first on are even and of its colour."""
-    first = image[0]
-    if np.ptp(first[::9], axis=0).max() > 8 * _EVEN or first.std(0).max() > _EVEN:
+    """How many lines from the first on are even and of its brightness."""
+    first = cv2.cvtColor(np.ascontiguousarray(image[:1]), cv2.COLOR_RGB2GRAY)
+    if first.std() > _EVEN:
         return 0
     strip = cv2.cvtColor(np.ascontiguousarray(image[: max(1, len(image) // _WIDEST)]), cv2.COLOR_RGB2GRAY)
     mean, spread = strip.mean(1), strip.std(1)

@@ -3,7 +3,8 @@
 Images of one class each go by `split`, images that show several by `split_sets`: what is rarest is given out first, to
 the side that misses it.
 
-Source: the iterative stratification of K. Sechidis, G. Tsoumakas and I. Vlahavas, On the Stratification of Multi-Label Data (2011).
+Source: the iterative stratification of K. Sechidis, G. Tsoumakas and I. Vlahavas, On the Stratification of
+Multi-Label Data (2011).
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ def several(*sets: Sequence[str]) -> list[Record]:
 
 
 def labelled(**counts: int) -> list[Record]:
-    return [Record(path=f"{name}{n}.jpg", label=name) for name, number in counts.items() for n in range(number)]
+    return [
+        Record(path=f"{name}{n}.jpg", label=name) for name, number in counts.items() for n in range(number)
+    ]
 
 
 def test_balanced_classes_have_no_findings(seen_of: Seen) -> None:
@@ -43,7 +45,13 @@ def test_few_and_single_images_are_named_by_class(seen_of: Seen) -> None:
 
 
 def test_classes_that_always_come_together_or_are_everywhere(seen_of: Seen) -> None:
-    sets = [("sky", "sea", "ship"), ("sky", "sea", "ship"), ("sky", "tree"), ("sky", "tree", "car"), ("sky", "car")]
+    sets = [
+        ("sky", "sea", "ship"),
+        ("sky", "sea", "ship"),
+        ("sky", "tree"),
+        ("sky", "tree", "car"),
+        ("sky", "car"),
+    ]
     found = told(seen_of(several(*sets, *sets), task="multilabel"))
     assert found["always"].values == {"classes": ["sky"]}
     assert found["inseparable"].values == {"classes": ["sea", "ship"]}

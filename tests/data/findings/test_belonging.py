@@ -71,7 +71,9 @@ def test_names_that_repeat_the_class_tell_no_group() -> None:
 def test_a_burst_of_one_camera_is_one_group(seen_of: Seen) -> None:
     records = [Record(path=f"{n}.jpg", label="x", split="val" if n == 2 else "train") for n in range(6)]
     times = [1e9, 1e9 + 4, 1e9 + 8, 1e9 + 90, 1e9 + 500, 0.0]
-    finding = told(seen_of(records, lambda row: {"traces": Traces(camera="A", taken=times[row])}))["burst-split"]
+    finding = told(seen_of(records, lambda row: {"traces": Traces(camera="A", taken=times[row])}))[
+        "burst-split"
+    ]
     assert finding.pairs == (("2.jpg", "0.jpg"),)
     apart = [1e9 + 60 * n for n in range(6)]
     assert told(seen_of(records, lambda row: {"traces": Traces(camera="A", taken=apart[row])})) == {}

@@ -81,7 +81,10 @@ def test_two_boxes_on_one_object_are_named_by_their_classes(seen_of: Seen) -> No
 
 
 def test_tiny_objects_are_counted_against_the_stride(seen_of: Seen) -> None:
-    small = [record(900 + n, *((x, 50.0, x + 9, 59.0) for x in np.arange(20.0, 400, 15).tolist())) for n in range(9)]
+    small = [
+        record(900 + n, *((x, 50.0, x + 9, 59.0) for x in np.arange(20.0, 400, 15).tolist()))
+        for n in range(9)
+    ]
     finding = told(seen_of([*sound(), *small]))["tiny"]
     assert finding.level == "warning" and finding.values["stride"] == 8 and finding.count == 234
     assert told(seen_of([*sound(80), *small[:2]]))["tiny"].level == "note"

@@ -15,9 +15,13 @@ CODE = MaskCode(values=(((0,), "road"), ((1,), "tree")))
 SOUND = MapFacts(size=(640, 480), values={(0,): 200_000, (1,): 100_000, (255,): 7_200})
 
 
-def told(seen_of: Seen, maps: list[MapFacts | None], *, split: Any = "", code: MaskCode = CODE) -> dict[str, Finding]:
+def told(
+    seen_of: Seen, maps: list[MapFacts | None], *, split: Any = "", code: MaskCode = CODE
+) -> dict[str, Finding]:
     records = [
-        Record(path=f"{row}.jpg", mask="" if one is None else f"{row}.png", split="val" if row == split else "")
+        Record(
+            path=f"{row}.jpg", mask="" if one is None else f"{row}.png", split="val" if row == split else ""
+        )
         for row, one in enumerate(maps)
     ]
     seen = seen_of(records, lambda row: {"map": maps[row]}, task="segmentation", masks=code)

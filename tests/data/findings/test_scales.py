@@ -108,7 +108,10 @@ def test_an_annotation_from_before_exif_turned_the_image_is_named(seen_of: Seen)
     [
         (lambda a, b, c, d: (a + 0.1 * (640 - c), b, c + 0.1 * (640 - c), d), ""),
         (lambda a, b, c, d: (max(0, a - 38), b, max(20, c - 38), d), "to the right by 6% of the width"),
-        (lambda a, b, c, d: (min(a * 2, 600), min(b * 2, 440), min(c * 2, 640), min(d * 2, 480)), "half the size"),
+        (
+            lambda a, b, c, d: (min(a * 2, 600), min(b * 2, 440), min(c * 2, 640), min(d * 2, 480)),
+            "half the size",
+        ),
     ],
 )
 def test_boxes_that_stay_inside_are_told_by_the_images(change: Change, words: str, seen_of: Seen) -> None:

@@ -47,7 +47,10 @@ def told(seen: Any) -> list[Finding]:
 
 PLANTED: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
     "a border": ("border", lambda row: {"border": 0.03}),
-    "an encoder": ("encoder's quality", lambda row: {"traces": Traces(quality=50, taken=1e9 + 86_400 * (row % 20))}),
+    "an encoder": (
+        "encoder's quality",
+        lambda row: {"traces": Traces(quality=50, taken=1e9 + 86_400 * (row % 20))},
+    ),
     "a size": ("width", lambda row: {"width": 513}),
     "a camera": ("camera", lambda row: {"traces": Traces(quality=int(60 + row % 30), camera="Canon")}),
     "no colour": ("colour", lambda row: {"gray": True}),
@@ -126,7 +129,9 @@ def test_copies_do_not_prove_themselves(seen_of: Seen) -> None:
 
 def test_a_property_that_tells_the_split_is_a_note(seen_of: Seen) -> None:
     both = [*records(100, split="train"), *records(60, split="val")]
-    seen = seen_of(both, lambda row: varied(row) | {"bytes": 99_999 if row >= 100 else 50_000 + row}, task="detection")
+    seen = seen_of(
+        both, lambda row: varied(row) | {"bytes": 99_999 if row >= 100 else 50_000 + row}, task="detection"
+    )
     first = told(seen)[0]
     assert (first.code, first.level) == ("split-shift", "note") and "bytes" in first.said
 
@@ -135,5 +140,8 @@ def test_names_and_dates_are_notes_for_a_net_does_not_see_them(seen_of: Seen) ->
     named = [Record(path=f"{('IMG_', 'DSC')[row % 2]}{row}.jpg", label=f"c{row % 2}") for row in range(100)]
     first = told(seen_of(named, varied, task="classification"))[0]
     assert first.values["property"] == "file name" and first.level == "note"
-    same = [Record(path=f"{('cat', 'dog')[row % 2]}.{row}.jpg", label=("cat", "dog")[row % 2]) for row in range(100)]
+    same = [
+        Record(path=f"{('cat', 'dog')[row % 2]}.{row}.jpg", label=("cat", "dog")[row % 2])
+        for row in range(100)
+    ]
     assert told(seen_of(same, varied, task="classification")) == []

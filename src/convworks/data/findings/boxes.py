@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from convworks.data.findings import fit, scales
-from convworks.data.findings.objects import Objects, objects
+from convworks.data.findings.objects import Objects, every, objects, some
 from convworks.data.findings.seen import Seen, about
 from convworks.data.names import count, few
 from convworks.events import Finding
@@ -66,7 +67,7 @@ def _none(seen: Seen) -> Iterator[Finding]:
 
 def _degenerate(seen: Seen, found: Objects) -> Iterator[Finding]:
     with np.errstate(invalid="ignore"):
-        broken = ~np.isfinite(found.boxes).all(1) | (found.sides < LEAST).any(1)
+        broken = ~every(np.isfinite(found.boxes)) | some(found.sides < LEAST)
     if broken.any():
         yield about(
             "degenerate",
@@ -80,9 +81,9 @@ def _degenerate(seen: Seen, found: Objects) -> Iterator[Finding]:
 
 def _outside(seen: Seen, found: Objects) -> Iterator[Finding]:
     over = found.over()
-    gone = (over >= found.sides[:, [0, 1, 0, 1]]).any(1)
+    gone = some(over >= found.sides[:, [0, 1, 0, 1]])
     room = np.maximum(1.0, BEYOND * found.frames)[:, [0, 1, 0, 1]]
-    partly = (over > room).any(1) & ~gone
+    partly = some(over > room) & ~gone
     for which, code, where in (
         (gone, "outside", "outside their image"),
         (partly, "beyond", "partly outside"),
@@ -107,9 +108,7 @@ def _doubled(seen: Seen, found: Objects) -> Iterator[Finding]:
         if len(pairs):
             which = np.zeros(len(found.rows), np.bool_)
             which[pairs[:, 1]] = True
-            classes = sorted(
-                {" and ".join(sorted({found.names[kind] for kind in found.kinds[pair]})) for pair in pairs}
-            )
+            classes = sorted({_names(found, pair) for pair in pairs})
             yield about(
                 code,
                 "warning",
@@ -129,9 +128,9 @@ def _pairs(found: Objects) -> tuple[Int64[np.ndarray, "p 2"], Int64[np.ndarray, 
         if end - start > 1:
             boxes = found.boxes[start:end]
             pairs.append(start + np.argwhere(np.triu(iou(boxes, boxes) > DOUBLE, 1)))
-    every = np.concatenate(pairs)
-    equal = found.kinds[every[:, 0]] == found.kinds[every[:, 1]]
-    return every[equal], every[~equal]
+    both = np.concatenate(pairs)
+    equal = found.kinds[both[:, 0]] == found.kinds[both[:, 1]]
+    return both[equal], both[~equal]
 
 
 def _names(found: Objects, pair: Int64[np.ndarray, "2"]) -> str:
@@ -155,7 +154,7 @@ def _tiny(seen: Seen, found: Objects) -> Iterator[Finding]:
 
 
 def _cut_off(seen: Seen, found: Objects) -> Iterator[Finding]:
-    touching = (found.over() >= -1).any(1)
+    touching = some(found.over() >= -1)
     share = float(touching.mean())
     if share > EMPTY:
         yield about(
@@ -168,7 +167,7 @@ def _cut_off(seen: Seen, found: Objects) -> Iterator[Finding]:
         )
 
 
-def _where(seen: Seen, found: Objects, which: Bool[np.ndarray, "b"]) -> dict[str, object]:
+def _where(seen: Seen, found: Objects, which: Bool[np.ndarray, "b"]) -> dict[str, Any]:
     """The files of some boxes, and in evidence the first of these with how many boxes."""
     rows, numbers = np.unique(found.rows[which], return_counts=True)
     paths = [seen.records[row].path for row in rows.tolist()]

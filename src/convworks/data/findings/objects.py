@@ -34,7 +34,7 @@ class Objects:
     def whole(self) -> Bool[np.ndarray, "b"]:
         """Boxes of finite edges and some area."""
         with np.errstate(invalid="ignore"):
-            return np.isfinite(self.boxes).all(1) & (self.sides > 0).all(1)
+            return every(np.isfinite(self.boxes)) & every(self.sides > 0)
 
     def over(self) -> Float64[np.ndarray, "b 4"]:
         """How far each box reaches beyond the left, top, right and bottom of its frame, in pixels; below 0 within."""
@@ -49,6 +49,16 @@ class Objects:
             boxes=self.boxes[which],
             frames=self.frames[which],
         )
+
+
+def every(told: Bool[np.ndarray, "b n"]) -> Bool[np.ndarray, "b"]:
+    """Which rows hold in all columns."""
+    return np.asarray(told.all(1))
+
+
+def some(told: Bool[np.ndarray, "b n"]) -> Bool[np.ndarray, "b"]:
+    """Which rows hold in one column or more."""
+    return np.asarray(told.any(1))
 
 
 def objects(seen: Seen) -> Objects:

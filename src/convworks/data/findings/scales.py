@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from convworks.data import rgb
-from convworks.data.findings.objects import Objects
+from convworks.data.findings.objects import Objects, every, some
 from convworks.data.findings.seen import Seen, about
 from convworks.data.names import count
 from convworks.events import Finding
@@ -35,7 +35,7 @@ def shares(seen: Seen, found: Objects) -> Iterator[Finding]:
     """Boxes from 0 to 1, where pixels belong."""
     if not len(found.boxes) or found.frames.min() < 8:
         return
-    unit = (found.boxes >= -ROOM).all(1) & (found.boxes <= 1 + ROOM).all(1)
+    unit = every(found.boxes >= -ROOM) & every(found.boxes <= 1 + ROOM)
     if unit.mean() >= NEARLY:
         yield about(
             "shares",
@@ -50,18 +50,18 @@ def shares(seen: Seen, found: Objects) -> Iterator[Finding]:
 
 def spelling(seen: Seen, found: Objects) -> Iterator[Finding]:
     """Width and height read as a corner, or a corner read as width and height."""
-    found = found.only(np.isfinite(found.boxes).all(1))
+    found = found.only(every(np.isfinite(found.boxes)))
     if not len(found.boxes):
         return
     first, second = found.boxes[:, :2], found.boxes[:, 2:]
-    reversed_ = (second < first).any(1)
-    beyond = (found.over() > 1 + ROOM * found.frames[:, [0, 1, 0, 1]]).any(1)
+    reversed_ = some(second < first)
+    beyond = some(found.over() > 1 + ROOM * found.frames[:, [0, 1, 0, 1]])
     for wrong, corner, was, now in (
         (reversed_, first + second, "x, y, width and height", "two corners"),
         (beyond, second - first, "two corners", "x, y, width and height"),
     ):
-        inside = (corner > first).all(1) & (first >= -1).all(1)
-        fits = inside & (corner <= found.frames * (1 + ROOM)).all(1)
+        inside = every(corner > first) & every(first >= -1)
+        fits = inside & every(corner <= found.frames * (1 + ROOM))
         if wrong.mean() >= SPELT and fits.mean() >= NEARLY:
             yield about(
                 "spelling",
@@ -127,7 +127,7 @@ def _sizes(seen: Seen) -> Iterator[Finding]:
 
 def _exchanged(seen: Seen, found: Objects) -> Iterator[Finding]:
     room = 1 + ROOM * found.frames[:, [0, 1, 0, 1]]
-    outside = (found.over() > room).any(1)
+    outside = some(found.over() > room)
     turned = Objects(
         rows=found.rows,
         kinds=found.kinds,
@@ -135,7 +135,7 @@ def _exchanged(seen: Seen, found: Objects) -> Iterator[Finding]:
         boxes=found.boxes[:, [1, 0, 3, 2]],
         frames=found.frames,
     )
-    misfit = (turned.over() > room).any(1)
+    misfit = some(turned.over() > room)
     wrong = set(found.rows[outside].tolist())
     mended = wrong - set(found.rows[misfit].tolist())
     if len(mended) >= EXCHANGED and len(mended) >= len(wrong) / 2:
@@ -168,7 +168,7 @@ def _moved(seen: Seen, found: Objects) -> Iterator[Finding]:
             "moved",
             "error",
             f"The boxes lie too far {' and '.join(moves)}: some leave the frame, and none is near the other side.",
-            files=_paths(seen, found.rows[(over > 1).any(1)]),
+            files=_paths(seen, found.rows[some(over > 1)]),
             number=len(found.boxes),
             why="every box lies beside its object, by the same amount",
             action="move them back, or give the images that were annotated",

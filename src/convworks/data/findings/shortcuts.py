@@ -209,7 +209,7 @@ def properties(records: Sequence[Record], facts: Sequence[Facts]) -> list[Proper
         "encoder's quality": ([fact.traces.quality for fact in facts], "{:.0f}"),
         "brightness": ([fact.brightness for fact in facts], "{:.0f}"),
         "contrast": ([fact.contrast for fact in facts], "{:.0f}"),
-        "border": ([round(fact.border, 3) for fact in facts], "{:.1%} of the short side"),
+        "border": ([round(fact.border, 3) for fact in facts], "{:.1%} of a side"),
     }
     words: dict[str, list[str]] = {
         "colour": [("in colour", "without colour")[fact.gray] for fact in facts],
