@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convworks.data.names import few, shown
+from convworks.data.packed import pack
 from convworks.data.record import DataSet, MaskCode, Record, SetAside, Split
 from convworks.data.sources import class_list, copying, suffixes
 from convworks.data.sources.confine import Refused, Root
@@ -85,7 +86,7 @@ def read(root: Path) -> DataSet:
         source="masks",
         task="segmentation" if masked else "detection",
         classes=_classes(code, masked),
-        records=sorted(reader.records, key=lambda one: (_ORDER.index(one.split), one.path)),
+        records=pack(sorted(reader.records, key=lambda one: (_ORDER.index(one.split), one.path))),
         set_aside=tuple(sorted(reader.aside, key=lambda file: file.path)),
         notes=(*reader.notes, *_remarks(named, code, masked)),
         masks=code if masked else None,

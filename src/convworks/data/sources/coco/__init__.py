@@ -63,7 +63,7 @@ def read(root: Path) -> DataSet:
         set_aside=aside,
         notes=[*(note for one in found for note in one.notes), *reading.unlisted(folder, found), *notes],
     )
-    return reading.packed(dataset, points)
+    return reading.with_points(dataset, points)
 
 
 def write(dataset: DataSet, destination: Path) -> None:

@@ -195,10 +195,10 @@ def named_points(found: Iterable[Found]) -> tuple[tuple[str, ...], list[str]]:
     return names, [f"{count(left, 'object')} with other keypoints; those are not read."] if left else []
 
 
-def packed(dataset: DataSet, names: tuple[str, ...]) -> DataSet:
-    """The data set in bytes, with names for its points; points of another number are left out."""
+def with_points(dataset: DataSet, names: tuple[str, ...]) -> DataSet:
+    """The data set with names for its points; points of another number are left out."""
     if not names:
-        return dataclasses.replace(dataset, records=pack(dataset.records))
+        return dataset
 
     def fitting(record: Record) -> Record:
         if all(len(one.points) in (0, len(names)) for one in record.boxes):
