@@ -79,6 +79,13 @@ def test_a_corner_of_0_in_an_object_that_cannot_be_used_decides_nothing(tmp_path
     assert boxes(sources.read(tmp_path)) == {"a.png": [(0, 1, 30, 40)]}
 
 
+def test_a_box_over_the_border_does_not_tell_where_counting_begins(tmp_path: Path) -> None:
+    put(tmp_path, "a", xml(thing(box=(-3, 2, 30, 40))))
+    read = sources.read(tmp_path)
+    assert boxes(read) == {"a.png": [(-4, 1, 30, 40)]}
+    assert "1 box reaches over the border of the image." in read.notes
+
+
 def test_decimals_are_moved_as_decimals(tmp_path: Path) -> None:
     put(tmp_path, "a", xml(thing(box=("45.70000076", "1.1", "99.9", "1e1"))))
     assert boxes(sources.read(tmp_path)) == {"a.png": [(44.70000076, 0.1, 99.9, 10.0)]}

@@ -149,7 +149,7 @@ def _lists(root: Root) -> dict[str, set[Split]]:
 
 @dataclass(slots=True)
 class _Found:
-    """What a reading of all files gave; `zero` is the first file with a corner before 1."""
+    """What a reading of all files gave; `zero` is the first file with a corner at 0."""
 
     base: int
     zero: str = ""
@@ -258,9 +258,7 @@ def _notes(found: _Found, splits: dict[str, set[Split]]) -> list[str]:
             "Corners count from 1, and the last pixel belongs to the box: xmin 1 is the edge 0, xmax stays."
         ]
     else:
-        said = [
-            f"A corner lies before 1 ({shown(found.zero)}): corners are taken as edges that count from 0."
-        ]
+        said = [f"A corner lies at 0 ({shown(found.zero)}): corners are taken as edges that count from 0."]
     if splits:
         said.append("Split given by ImageSets/Main.")
     if found.renamed:

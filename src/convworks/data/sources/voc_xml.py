@@ -31,7 +31,7 @@ _FLAGS = {"1", "true", "yes"}
 class Annotation:
     """What one file says: objects in half-open pixel edges, and what of it could not be used, in words.
 
-    `zero` says that a corner lies before 1, so that the file counts from 0; `unread` counts what is not read.
+    `zero` says that a corner lies in [0, 1), so that the file counts from 0; `unread` counts what is not read.
     """
 
     filename: str = ""
@@ -136,7 +136,7 @@ def _object(thing: ElementTree.Element, name: str, base: int, found: Annotation)
         raise Refused(f"no area: x {low_x} to {high_x}, y {low_y} to {high_y}")
     box: Box = (float(low_x - base), float(low_y - base), float(high_x), float(high_y))
     edges(box)
-    found.zero |= min(low_x, low_y) < 1
+    found.zero |= 0 <= low_x < 1 or 0 <= low_y < 1
     for unread in ("part", "polygon", "segmentation"):
         found.unread[unread] += thing.find(unread) is not None
     found.unread["truncated"] += _said(thing, "truncated").lower() in _FLAGS
