@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from convworks.errors import RecipeError, unknown
 from convworks.report.demonstrations import TOPICS
-from convworks.report.markup import Markup, join, tag
+from convworks.report.markup import Markup, tag
 from convworks.report.page import page
 
 Picture = UInt8[np.ndarray, "h w 3"]
@@ -72,8 +72,3 @@ def demonstrate(topic: str, image: Picture | None = None) -> Demonstration:
     module = import_module(f"convworks.report.demonstrations.{topic}")
     show: Callable[[Picture | None], Demonstration] = module.demonstrate
     return show(image)
-
-
-def quoted(*children: str) -> Markup:
-    """Paragraphs of running text."""
-    return join([tag("p", child) for child in children])

@@ -88,7 +88,6 @@ def _maps(found: ClassMaps) -> Markup:
 
 def _crowd(crowd: Crowd) -> Markup:
     height, width = crowd.image.shape[:2]
-    low, high = float(crowd.maps.min()), float(crowd.maps.max())
     cards = [
         tile(
             data(crowd.image, enlarge=2),
@@ -96,20 +95,21 @@ def _crowd(crowd: Crowd) -> Markup:
             f"{width} x {height} pixels",
         )
     ]
-    for number, name in enumerate(PATTERNS):
+    for name, values in zip(PATTERNS, crowd.maps, strict=True):
         cards.append(
             tile(
-                data(ramp(crowd.maps[number], low, high), enlarge=2),
+                data(ramp(values, float(values.min()), float(values.max())), enlarge=2),
                 f"map of {name}",
                 name,
                 size=(width, height),
-                over=[contour(crowd.maps[number], 0.5 * high)],
+                over=[contour(values, float(values.max()) / 2)],
             )
         )
     said = (
         f"It learned from single shapes in {SIDE} x {SIDE} pixels. Nothing in it has a fixed size, so that "
         "it can be laid over any picture. Of the six shapes, "
-        f"{int((crowd.said == crowd.labels).sum())} get the highest mean of their own map where they lie."
+        f"{int((crowd.said == crowd.labels).sum())} get the highest mean in their own map where they lie. "
+        "The line is half of each map’s height."
     )
     return section("size", "A picture of another size", tag("p", said), tiles(*cards, kind="two"))
 

@@ -87,7 +87,7 @@ def _maps(found: Study) -> Markup:
         tile(
             before,
             f"map of filter {found.filter} before ReLU",
-            join_sign(found.before.min(), found.before.max()),
+            f"before: {found.before.min():.1f} to {found.before.max():.1f}",
         ),
         tile(after, f"the same after ReLU, {share:.0%} of it 0", f"after: {percent(share)} of it is 0"),
         kind="three",
@@ -97,11 +97,6 @@ def _maps(found: Study) -> Markup:
         "to 0. What was orange is gone."
     )
     return section("filter", "One filter, before and after", tag("p", said), shown)
-
-
-def join_sign(low: float, high: float) -> str:
-    """The extremes of a map in words."""
-    return f"before: {low:.1f} to {high:.1f}"
 
 
 def _origin(origin: Origin) -> Markup:
