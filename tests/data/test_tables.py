@@ -110,6 +110,7 @@ def test_flags_of_objects(tmp_path: Path) -> None:
         ("1.jpg,cat,1,2,nan,4", 'x1 "nan" is not a finite number'),
         ("1.jpg,cat,1,2,1e999,4", "not a finite number"),
         ("1.jpg,cat,1_0,2,30,4", "not a finite number"),
+        ("1.jpg,cat,1,2,1e40,4", "a coordinate of 1e+40, further than any image reaches"),
         ("1.jpg,cat,3,2,1,4", "edges in the wrong order: x 3 to 1"),
         ("1.jpg,cat,3,2,3,4", "no area"),
     ],

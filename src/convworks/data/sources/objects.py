@@ -15,6 +15,9 @@ from convworks.errors import DataError
 
 Box = tuple[float, float, float, float]
 
+FURTHEST = 1e9
+"""Pixels from the image's corner from which on a coordinate cannot be meant."""
+
 _ORDER: dict[Split, int] = {"train": 0, "": 0, "val": 1, "test": 2}
 
 
@@ -29,6 +32,8 @@ def edges(box: Sequence[float], size: tuple[int, int] = (0, 0)) -> Box:
     x0, y0, x1, y1 = box
     if not all(map(math.isfinite, box)):
         raise Refused("a coordinate that is not a finite number")
+    if (far := max(box, key=abs)) and abs(far) >= FURTHEST:
+        raise Refused(f"a coordinate of {far:g}, further than any image reaches")
     if x1 < x0 or y1 < y0:
         raise Refused(f"edges in the wrong order: x {x0:g} to {x1:g}, y {y0:g} to {y1:g}")
     if x1 == x0 or y1 == y0:
