@@ -263,7 +263,7 @@ import numpy as np
 from convworks.data.cache import ImageCache
 
 cache = ImageCache(Path(sys.argv[1]), limit_bytes=1 << 30)
-for number in range(int(sys.argv[2]), 10**6):
+for number in range(int(sys.argv[2]), 10**9):
     made = np.random.default_rng(number).integers(0, 256, (16 + number % 5, 16, 3), np.uint8)
     cache.put(number.to_bytes(16, "big"), made)
     if number % 50 == 0:
