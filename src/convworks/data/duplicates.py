@@ -28,6 +28,7 @@ LEVELS, SHARE = 0.5, 0.04
 """Thumbnails of copies differ (root mean square) by `LEVELS` gray levels and this share of their contrast."""
 
 _SIDE = 16
+_LARGE = 288
 _MOST = 1 << 17
 _ROUNDING = 1e-3
 
@@ -47,6 +48,10 @@ class Hashes:
 def shrunk(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "64 72"]:
     """The brightness of a picture on 64 x 72 cells, whatever its size and shape."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    while min(gray.shape) >= _LARGE:
+        # The mean of each 2 x 2 pixels is many times as quick as that of the rest of the way.
+        height, width = (side // 2 for side in gray.shape)
+        gray = cv2.resize(gray[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(gray, (9 * 8, 8 * 8), interpolation=cv2.INTER_AREA), np.uint8)
 
 

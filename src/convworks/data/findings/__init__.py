@@ -6,6 +6,8 @@ shortcuts.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from convworks.data.findings import balance, belonging, boxes, copies, files, masks, shortcuts
 from convworks.data.findings.seen import Copies, Seen, classes_of, learned
 from convworks.events import Finding
@@ -18,5 +20,6 @@ _SUBJECTS = (files, copies, belonging, boxes, masks, balance, shortcuts)
 
 def findings(seen: Seen) -> tuple[Finding, ...]:
     """What was seen: errors first, then warnings, then notes."""
+    seen = replace(seen, records=list(seen.records))
     said = [finding for subject in _SUBJECTS for finding in subject.findings(seen)]
     return tuple(sorted(said, key=lambda finding: _URGENCY[finding.level]))
