@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convworks.arithmetic.advice import Finding, gravest_first, of_row, scales
+from convworks.arithmetic.advice import Finding, gravest_first, is_unremarkable, of_row, scales
 from convworks.layers.tracing.follow import Followed
 from convworks.layers.tracing.mending import fixes
 from convworks.layers.tracing.recorder import Operator
@@ -30,9 +30,9 @@ def _of_operator(followed: Followed, operator: Operator) -> Iterator[Finding]:
     if operator.error is not None and followed.unfinished:
         return
     row = row_of(operator)
-    if row is not None:
+    if row is not None and not is_unremarkable(row):
         yield from of_row(row, where(operator), lambda: fixes(followed, operator))
-    elif operator.error is not None:
+    elif row is None and operator.error is not None:
         yield Finding(
             level="error",
             code="impossible" if operator.call else "raised",

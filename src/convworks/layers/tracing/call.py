@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -12,12 +12,13 @@ from convworks.layers.tracing.recorder import Recorder
 
 
 class Call(NamedTuple):
-    """An operator, its name without namespace and overload ("conv2d"), and what it was given."""
+    """An operator, its name without namespace and overload ("conv2d"), what it was given, and the tensors in that."""
 
     operator: Any
     name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    tensors: Sequence[Tensor] = ()
 
     def given(self, place: int, name: str, default: Any = None) -> Any:
         """The argument at a place of the operator's schema, or by its name."""
@@ -30,26 +31,32 @@ class Call(NamedTuple):
         """Whether it writes into its first argument."""
         return self.name.endswith("_") and not self.name.endswith("__")
 
-    def tensors(self) -> list[Tensor]:
-        """The tensors that it was given, also those in lists."""
-        return list(_tensors((*self.args, *self.kwargs.values())))
-
 
 Rule: TypeAlias = Callable[[Recorder, Call], Any]
 """Notes a call and gives its result."""
 
 
-def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+def tensors_in(values: Iterable[Any]) -> list[Tensor]:
+    """The tensors among arguments, also those in lists."""
+    found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _tensors(value)
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += tensors_in(value)
+    return found
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """A tensor without numbers in it, of the same kind as another."""
     return torch.empty(tuple(shape), dtype=like.dtype, device="meta")
+
+
+def without_numbers(x: Tensor, kind: torch.dtype | None = None) -> Tensor:
+    """A tensor without numbers in it, laid out as another one is."""
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=kind or x.dtype, device="meta")
+    return torch.empty_like(x, dtype=kind, device="meta")
 
 
 def positive(dimension: int, dimensions: int) -> int:

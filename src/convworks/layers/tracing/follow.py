@@ -57,6 +57,8 @@ def follow(
         except Stopped as stopped:
             known = stopped.known
         except Exception as error:
+            if error is recorder.fault:
+                raise
             known = True
             _raised(recorder, error)
         else:
@@ -108,12 +110,12 @@ def _evaluating(module: nn.Module) -> Generator[None]:
     """Every part in evaluation mode, and afterwards as it was."""
     learning = [part for part in module.modules() if part.training]
     for part in learning:
-        part.training = False
+        vars(part)["training"] = False  # a module's own way of setting an attribute takes a while
     try:
         yield
     finally:
         for part in learning:
-            part.training = True
+            vars(part)["training"] = True
 
 
 @contextmanager

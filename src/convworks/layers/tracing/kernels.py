@@ -59,7 +59,7 @@ def kernel(recorder: Recorder, call: Call, *, note: bool = True) -> Any:
 
 def noted(recorder: Recorder, call: Call, result: Any) -> None:
     """Note an operator of which only the sizes are known."""
-    read = call.tensors()
+    read = call.tensors
     values = [recorder.values[id(tensor)] for tensor in read if id(tensor) in recorder.values]
     results = [
         value

@@ -10,7 +10,7 @@ from torch import Tensor
 from convworks.arithmetic.shape import Fit, flat
 from convworks.arithmetic.spec import NO_PADDING, Linear, Plain, Pointwise, Volume
 from convworks.errors import NetError
-from convworks.layers.tracing.call import Call, Rule, empty, listed
+from convworks.layers.tracing.call import Call, Rule, empty, listed, without_numbers
 from convworks.layers.tracing.kernels import kernel
 from convworks.layers.tracing.recorder import Recorder, Stopped
 from convworks.layers.tracing.value import (
@@ -60,7 +60,7 @@ def applied(recorder: Recorder, call: Call, features: int, written: int, bias: b
         fit = known_fit(layer, volume)
     recorder.add(
         call.name,
-        call.tensors(),
+        call.tensors,
         result,
         after,
         layer=layer,
@@ -100,7 +100,7 @@ def matmul(recorder: Recorder, call: Call) -> Any:
     inner = left.shape[-1]
     if id(left) in recorder.values or id(right) in recorder.values:
         after = _contracted(recorder, left, right, result)
-        recorder.add(call.name, call.tensors(), result, after, multiply_adds=result.numel() * inner)
+        recorder.add(call.name, call.tensors, result, after, multiply_adds=result.numel() * inner)
     return result
 
 
@@ -173,7 +173,7 @@ def attention(recorder: Recorder, call: Call) -> Any:
         after = lost(own, shape)
         if len(own.axes) == len(shape):
             after = after._replace(axes=(*own.axes[:-1], dimension("", shape[-1])))
-    recorder.add("attention", call.tensors(), result, after, multiply_adds=cost)
+    recorder.add("attention", call.tensors, result, after, multiply_adds=cost)
     return result
 
 
@@ -199,7 +199,7 @@ def reduction(place: int = 1, name: str = "dim") -> Rule:
                 if keeps or number not in places
             )
             after = mixed._replace(axes=axes if len(axes) == first.dim() else plain(first.shape))
-            recorder.add(call.name, call.tensors(), first, after)
+            recorder.add(call.name, call.tensors, first, after)
         for other in results[1:]:
             recorder.put(other, recorder.values[id(first)])
         return result
@@ -214,11 +214,9 @@ def normalised(places_of: Any) -> Rule:
         x = call.args[0]
         if id(x) not in recorder.values:
             return kernel(recorder, call)
-        import torch
-
-        result = torch.empty_like(x)
+        result = without_numbers(x)
         after = gated(recorder.values[id(x)], places_of(call, x))
-        recorder.add(call.name, call.tensors(), result, after)
+        recorder.add(call.name, call.tensors, result, after)
         return result
 
     return rule

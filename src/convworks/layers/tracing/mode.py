@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convworks.layers.tracing import mixing, pointwise, views, windows
-from convworks.layers.tracing.call import Call, Rule
+from convworks.layers.tracing.call import Call, Rule, tensors_in
 from convworks.layers.tracing.kernels import BY_NUMBERS, kernel, refused
 from convworks.layers.tracing.recorder import Recorder, Stopped
 
@@ -61,15 +61,21 @@ class Watching(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Note one call, and give what it gives."""
-        call = Call(func, name_of(func), args, kwargs or {})
+        tensors = tensors_in(args)
+        if kwargs:
+            tensors += tensors_in(kwargs.values())
+        call = Call(func, name_of(func), args, kwargs or {}, tensors)
         values = self.recorder.values
-        tensors = call.tensors()
-        if not any(id(tensor) in values for tensor in tensors):
-            return self.constant(call, tensors)
         try:
-            return self.followed(call)
+            if any(id(tensor) in values for tensor in tensors):
+                return self.followed(call)
+            return self.constant(call, tensors)
         except Stopped as stopped:
-            self.recorder.stop(call.name.rstrip("_"), tensors, stopped)
+            if not self.recorder.ended:
+                self.recorder.stop(call.name.rstrip("_"), tensors, stopped)
+            raise
+        except Exception as error:
+            self.recorder.fault = error
             raise
 
     def followed(self, call: Call) -> Any:
@@ -100,9 +106,7 @@ class Watching(TorchDispatchMode):
             with torch.inference_mode(False), torch.no_grad():
                 result = call.operator(*args, **kwargs)
         except (RuntimeError, NotImplementedError, IndexError, ValueError) as error:
-            stopped = refused(call, error)
-            self.recorder.stop(call.name, tensors, stopped)
-            raise stopped from None
+            raise refused(call, error) from None
         self.inherit(call, tensors, result)
         if call.name in windows.FILTERS or call.name in mixing.PRODUCTS:
             inner = prod(tensors[1].shape[1:]) if call.name in windows.FILTERS else tensors[0].shape[-1]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from convworks.arithmetic.field import Fields, slid, through
-from convworks.arithmetic.shape import joined_stack, joined_sum
+from convworks.arithmetic.shape import Fit, joined_stack, joined_sum
 from convworks.arithmetic.spec import (
     NO_PADDING,
     BatchNorm,
@@ -23,7 +23,7 @@ from convworks.arithmetic.spec import (
     Volume,
 )
 from convworks.errors import NetError
-from convworks.layers.tracing.call import Call, Rule, empty, positive
+from convworks.layers.tracing.call import Call, Rule, empty, positive, without_numbers
 from convworks.layers.tracing.kernels import kernel
 from convworks.layers.tracing.recorder import Recorder, Stopped
 from convworks.layers.tracing.value import Value, dimension, joined, lost, map_axes, volume_of
@@ -58,24 +58,21 @@ def is_pointwise(call: Call) -> bool:
 
 def pointwise(recorder: Recorder, call: Call) -> Any:
     """An operator that makes each number of what lies at the same place of its inputs."""
-    traced = [x for x in call.tensors() if id(x) in recorder.values]
+    traced = [x for x in call.tensors if id(x) in recorder.values]
     values = [recorder.values[id(x)] for x in traced]
     first = traced[0]
     result, shape = _result(recorder, call, traced)
-    value, odd = joined(values, shape)
+    alone = len(values) == 1 and len(values[0].axes) == len(shape)
+    value, odd = (values[0], "") if alone else joined(values, shape)
     layer = _layer(call)
     input = fit = None
-    if layer is not None and value.is_map:
-        input = Volume(height=shape[2], width=shape[3], channels=shape[1])
-    elif layer is not None:
+    if layer is not None:
         input = volume_of(value, shape)
     if layer is not None and input is not None:
-        from convworks.layers.tracing.windows import known_fit
-
-        fit = known_fit(layer, input)
+        fit = Fit(output=input)
     inside = id(result) in recorder.values and id(result) in recorder.roots
     recorder.add(
-        call.name.rstrip("_"), call.tensors(), result, value, layer=layer, input=input, fit=fit, odd=odd
+        call.name.rstrip("_"), call.tensors, result, value, layer=layer, input=input, fit=fit, odd=odd
     )
     if call.in_place and (inside or result is not first):
         _spoil(recorder, result)
@@ -85,7 +82,7 @@ def pointwise(recorder: Recorder, call: Call) -> Any:
 def _result(recorder: Recorder, call: Call, traced: list[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
     """What the operator gives, without computing it."""
     first = traced[0]
-    others = [x for x in call.tensors() if x is not first and x.dim()]
+    others = [x for x in call.tensors if x is not first and x.dim()]
     target = call.args[0]
     if call.in_place and isinstance(target, Tensor):
         _checked(recorder, call, traced)
@@ -101,7 +98,7 @@ def _result(recorder: Recorder, call: Call, traced: list[Tensor]) -> tuple[Tenso
         "relu6",
     )
     if plainly and (alike or call.name == "batch_norm") and first.dtype.is_floating_point:
-        return torch.empty_like(first), tuple(first.shape)
+        return without_numbers(first), tuple(first.shape)
     _checked(recorder, call, traced)
     result = kernel(recorder, call, note=False)
     result = result[0] if isinstance(result, tuple) else result
@@ -169,7 +166,7 @@ def cat(recorder: Recorder, call: Call) -> Any:
         after, odd = joined(blank, (*result.shape[:place], 1, *result.shape[place + 1 :]))
         axes = (*after.axes[:place], dimension("", result.shape[place]), *after.axes[place + 1 :])
         after = after._replace(axes=axes)
-    recorder.add("cat", call.tensors(), result, after, odd=odd)
+    recorder.add("cat", call.tensors, result, after, odd=odd)
     return result
 
 
@@ -194,7 +191,7 @@ def stack(recorder: Recorder, call: Call) -> Any:
     values = [recorder.values[id(x)] for x in traced]
     after, odd = joined(values, traced[0].shape)
     axes = (*after.axes[:place], dimension("", result.shape[place]), *after.axes[place:])
-    recorder.add("stack", call.tensors(), result, after._replace(axes=axes), odd=odd)
+    recorder.add("stack", call.tensors, result, after._replace(axes=axes), odd=odd)
     return result
 
 
@@ -216,7 +213,7 @@ def pad(recorder: Recorder, call: Call) -> Any:
         after = _padded(value, volume, around, result.shape[0])
     else:
         after = lost(value, result.shape)
-    recorder.add("pad", call.tensors(), result, after)
+    recorder.add("pad", call.tensors, result, after)
     return result
 
 
@@ -247,7 +244,7 @@ def shuffle(recorder: Recorder, call: Call) -> Any:
     if value is None:
         return result
     if not value.is_map:
-        recorder.add(call.name, call.tensors(), result, lost(value, result.shape))
+        recorder.add(call.name, call.tensors, result, lost(value, result.shape))
         return result
     factor: int = call.args[1]
     fields: Fields | None = value.fields
@@ -263,7 +260,7 @@ def shuffle(recorder: Recorder, call: Call) -> Any:
         extent=(volume.height, volume.width),
         margin=NO_PADDING,
     )
-    recorder.add(call.name, call.tensors(), result, after)
+    recorder.add(call.name, call.tensors, result, after)
     return result
 
 
@@ -271,7 +268,7 @@ def channel_shuffle(recorder: Recorder, call: Call) -> Any:
     """An operator that only reorders what is not height or width."""
     x = call.args[0]
     result = empty(x.shape, x)
-    recorder.add(call.name, call.tensors(), result, recorder.values[id(x)])
+    recorder.add(call.name, call.tensors, result, recorder.values[id(x)])
     return result
 
 
@@ -286,7 +283,7 @@ def glu(recorder: Recorder, call: Call) -> Any:
     else:
         axes = (*value.axes[:place], dimension("", result.shape[place]), *value.axes[place + 1 :])
         after = value._replace(axes=axes)
-    recorder.add(call.name, call.tensors(), result, after)
+    recorder.add(call.name, call.tensors, result, after)
     return result
 
 

@@ -21,6 +21,8 @@ from convworks.layers.tracing.value import Reach, Value, volume_of
 
 PASS_ON = ("convworks", "torch", "jaxtyping", "beartype")
 """Packages whose code lies between a line of the user's and the operator that it calls."""
+PASSING: dict[str, bool] = {}
+"""Whether a file of code is of these packages, as far as it was asked."""
 START = "run_without_numbers"
 """The function that runs the user's code."""
 
@@ -83,7 +85,7 @@ class Recorder:
     """Values of tensors by identity, and the operators so far; keeps all tensors, so that none shares an identity.
 
     `changed` puts another layer in place of an operator's own, by its place; `lenient` takes every linear layer
-    and convolution as if it were written for what it gets.
+    and convolution as if it were written for what it gets. `fault` is an error of ours, not of the module's.
     """
 
     def __init__(
@@ -97,11 +99,21 @@ class Recorder:
         self.uses: list[tuple[int, int]] = []
         self.names: dict[int, frozenset[str]] = {}
         self.unused: dict[str, int] = {}
-        self.modules = {id(part): path for path, part in module.named_modules()}
+        self.modules: dict[int, str] = {}
         self.stack: list[str] = []
-        for name, parameter in module.named_parameters():
-            self.names[id(parameter)] = frozenset((name,))
-            self.unused[name] = _count(parameter)
+        self.fault: Exception | None = None
+        for path, part in module.named_modules():
+            self.modules[id(part)] = path
+            for own, parameter in vars(part)["_parameters"].items():
+                if parameter is not None and id(parameter) not in self.names:
+                    name = f"{path}.{own}" if path else own
+                    self.names[id(parameter)] = frozenset((name,))
+                    self.unused[name] = _count(parameter)
+
+    @property
+    def ended(self) -> bool:
+        """Whether following has ended at an operator that cannot be, or cannot be followed."""
+        return bool(self.operators) and self.operators[-1].error is not None
 
     @property
     def place(self) -> int:
@@ -238,7 +250,7 @@ def location() -> str:
     """The file and line of the user's code that is calling now; "" where there is none between PyTorch and us."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_code.co_name != START:
-        if not _passes_on(frame):
+        if not (PASSING.get(frame.f_code.co_filename) or _passes_on(frame)):
             return _written(frame, frame.f_lineno)
         frame = frame.f_back
     return ""
@@ -251,7 +263,12 @@ def raised_at(error: BaseException) -> str:
 
 
 def _passes_on(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").partition(".")[0] in PASS_ON
+    file = frame.f_code.co_filename
+    known = PASSING.get(file)
+    if known is None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        known = PASSING[file] = package in PASS_ON
+    return known
 
 
 def _written(frame: FrameType, line: int) -> str:

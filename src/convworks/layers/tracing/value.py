@@ -73,6 +73,12 @@ def map_axes(volume: Volume, batch: int = 1) -> Axes:
     )
 
 
+@lru_cache(maxsize=4096)
+def map_volume(height: int, width: int, channels: int) -> Volume:
+    """A volume, remembered: nets repeat themselves."""
+    return Volume(height=height, width=width, channels=channels)
+
+
 def entering(volume: Volume) -> Value:
     """The value of the input itself."""
     return Value(axes=map_axes(volume), fields=PIXEL, extent=(volume.height, volume.width))
@@ -183,6 +189,8 @@ def _broadcast(every: Sequence[Axes], shape: Sequence[int]) -> Axes | None:
 
 def volume_of(value: Value, shape: Sequence[int]) -> Volume | None:
     """The tensor as height x width x channels or as a row of numbers; None where it is neither."""
+    if value.is_map and 0 not in shape:
+        return map_volume(shape[2], shape[3], shape[1])
     letters = value.letters
     if "?" in letters or 0 in shape:
         return None
@@ -193,4 +201,4 @@ def volume_of(value: Value, shape: Sequence[int]) -> Volume | None:
         return flat(elements)
     sizes = {letter: size for axis in value.axes for letter, size in axis if letter}
     height, width = sizes.get("h", 1), sizes.get("w", 1)
-    return Volume(height=height, width=width, channels=elements // (height * width))
+    return map_volume(height, width, elements // (height * width))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from convworks.arithmetic.field import Field, Fields, slid
 from convworks.arithmetic.spec import NO_PADDING
-from convworks.layers.tracing.call import Call, Rule, empty
+from convworks.layers.tracing.call import Call, Rule, empty, without_numbers
 from convworks.layers.tracing.recorder import Recorder
 from convworks.layers.tracing.value import Axes, Letter, Value, dimension, scattered
 
@@ -181,7 +181,7 @@ def _cast(call: Call, x: Tensor) -> Tensor:
     kinds = [value for value in asked if isinstance(value, torch.dtype)]
     others = [value for value in asked if isinstance(value, Tensor)]
     kind = kinds[0] if kinds else others[0].dtype if others else x.dtype
-    return x if kind == x.dtype else torch.empty_like(x, dtype=kind)
+    return x if kind == x.dtype else without_numbers(x, kind)
 
 
 COPIES = ("alias", "clone", "contiguous", "detach", "lift_fresh", "to", "_to_copy", "type_as")

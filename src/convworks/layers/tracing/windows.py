@@ -35,7 +35,7 @@ from convworks.arithmetic.values import replace
 from convworks.errors import NetError
 from convworks.layers.tracing.call import Call, Rule, empty
 from convworks.layers.tracing.recorder import Recorder, Stopped
-from convworks.layers.tracing.value import Value, lost, map_axes, mixed_over, plain
+from convworks.layers.tracing.value import Value, lost, map_axes, map_volume, mixed_over, plain
 
 
 @lru_cache(maxsize=4096)
@@ -135,7 +135,7 @@ def unbatched(recorder: Recorder, call: Call) -> Any:
     value = recorder.values[id(x)]
     spatial = any(letter for axis in value.axes[2:] for letter, _ in axis)
     new = lost(value, result.shape) if spatial else value._replace(axes=plain(result.shape))
-    recorder.add(call.name, call.tensors(), result, new, multiply_adds=places * one)
+    recorder.add(call.name, call.tensors, result, new, multiply_adds=places * one)
     return result
 
 
@@ -147,7 +147,7 @@ def slid(recorder: Recorder, call: Call, layer: Plain, written: int = 0) -> Tens
     layer = recorder.changed.get(recorder.place, layer)
     if min(height, width, channels) < 1:
         raise Stopped(NetError("its input is empty"), known=True, layer=layer)
-    volume = Volume(height=height, width=width, channels=channels)
+    volume = map_volume(height, width, channels)
     if written and written != channels and not recorder.lenient:
         raise Stopped(_wrong_channels(layer, channels, written), known=True, layer=layer)
     if any(value.margin):
@@ -160,7 +160,7 @@ def slid(recorder: Recorder, call: Call, layer: Plain, written: int = 0) -> Tens
     result = empty((batch, output.channels, output.height, output.width), x)
     recorder.add(
         call.name,
-        call.tensors(),
+        call.tensors,
         result,
         _after(value, layer, volume, output, batch),
         layer=layer,
@@ -331,7 +331,7 @@ def upsample(mode: str) -> Rule:
             layer = Upsample(factor=factor, mode="nearest" if mode == "nearest" else "bilinear")
             return slid(recorder, call, layer)
         after = _resampled(value, old, new, result.shape, mode)
-        recorder.add(call.name, call.tensors(), result, after)
+        recorder.add(call.name, call.tensors, result, after)
         return result
 
     return rule
@@ -363,7 +363,7 @@ def mean_of_map(recorder: Recorder, call: Call, result: Tensor, places: Sequence
     layer = GlobalPool(kind="average" if call.name == "mean" else "max")
     after = mixed_over(value, places)._replace(axes=plain(result.shape))
     recorder.add(
-        call.name, call.tensors(), result, after, layer=layer, input=volume, fit=known_fit(layer, volume)
+        call.name, call.tensors, result, after, layer=layer, input=volume, fit=known_fit(layer, volume)
     )
     return True
 
