@@ -114,8 +114,9 @@ def _candidates(
     near: list[np.ndarray] = []
     windows: list[np.ndarray] = []
     for number, window in enumerate(WINDOWS):
-        tree = KDTree(_brief(pictures, window[None]) @ basis)
-        distance, place = tree.query(asked, _NEAREST, distance_upper_bound=_RADIUS, workers=workers)
+        tree = KDTree(_brief(pictures, window[None]) @ basis, leafsize=32)
+        found = tree.query(asked, _NEAREST, distance_upper_bound=_RADIUS, workers=workers)
+        distance, place = np.asarray(found[0]), np.asarray(found[1])
         part, column = np.nonzero((place < n) & (place != np.arange(n)[:, None]))
         pairs.append(part * n + place[part, column])
         near.append(distance[part, column])
