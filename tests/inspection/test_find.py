@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from convworks.errors import NetError
-from convworks.inspection.find import find, of_file
+from convworks.inspection.file import of_file
+from convworks.inspection.find import find
 
 NET = """
 from torch import nn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convworks.arithmetic.advice import Finding, gravest_first, last_map, where
@@ -14,6 +13,8 @@ from convworks.errors import NetError
 from convworks.inspection.find import Found, Size, find
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from convworks.inspection.scale import Pictures
