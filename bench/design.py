@@ -5,7 +5,8 @@
 
 Each net learns from scratch through `convworks.train`, all for the same number of multiply-adds, so that a larger net
 sees fewer images. The best of ten noisy scores flatters its net: who is best is chosen with seed 0, and compared with
-the proposal on seeds that chose nothing. Rows are kept in `bench/results/design.json` as soon as they are measured.
+the proposal on seeds that chose nothing. A set that no net learns within the budget says nothing, and is marked so:
+flat shapes of any colour on noise need more pictures than this. Rows are kept in `bench/results/design.json` as soon as they are measured.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ Stages = tuple[tuple[tuple[int, int], ...], ...]
 NEIGHBOURS = 10
 CHOOSING, JUDGING = (0,), (1, 2)
 MARGIN = 0.02
+LEARNED = 0.1
+"""Accuracy above chance from which a set says something of a net."""
 SCRATCH = kept() / "design"
 
 
@@ -236,6 +239,7 @@ def verdicts(rows: dict[str, Row]) -> dict[str, Row]:
     for name in SETS:
         if not any(key.startswith(f"{name}/neighbour") for key in rows):
             continue
+        classes = SETS[name].classes if isinstance(SETS[name].classes, int) else len(SETS[name].classes)
         rival = best(name, rows)
         scores = {
             net: {
@@ -252,6 +256,7 @@ def verdicts(rows: dict[str, Row]) -> dict[str, Row]:
             },
             "which": rival,
             "points behind": round(100 * behind, 1),
+            "learned": max(score["choosing"] for score in scores.values()) > 1 / classes + LEARNED,
             "within 2 points": behind <= MARGIN,
         }
     return found
