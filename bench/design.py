@@ -6,7 +6,8 @@
 Each net learns from scratch through `convworks.train`, all for the same number of multiply-adds, so that a larger net
 sees fewer images. The best of ten noisy scores flatters its net: who is best is chosen with seed 0, and compared with
 the proposal on seeds that chose nothing. A set that no net learns within the budget says nothing, and is marked so:
-flat shapes of any colour on noise need more pictures than this. Rows are kept in `bench/results/design.json` as soon as they are measured.
+flat shapes of any colour on noise need more pictures than this. Rows are kept in `bench/results/design.json` as soon
+as they are measured.
 """
 
 from __future__ import annotations
