@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from convworks.report.demonstrations import TOPICS
 from convworks.report.demonstrations.frame import Demonstration, demonstrate
 
 SLOW = {"colour", "nin", "pooling", "relu", "vanishing"}
-ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in TOPICS]
+
+
+def marked(names: Iterable[str]) -> list[object]:
+    return [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in names]
+
+
 VOID = {"meta", "img", "br", "wbr"}
 
 
@@ -65,17 +71,13 @@ def held(shown: Demonstration) -> str:
     return page
 
 
-@pytest.mark.parametrize("topic", ALL)
+@pytest.mark.parametrize("topic", marked(TOPICS))
 def test_a_topic_is_a_whole_page_with_its_lines_and_numbers(topic: str) -> None:
     held(demonstrate(topic))
 
 
-@pytest.mark.parametrize(
-    "topic", [name for name in ALL if not isinstance(name, str) or TOPICS[name].takes_image]
-)
+@pytest.mark.parametrize("topic", marked(name for name, each in TOPICS.items() if each.takes_image))
 def test_a_topic_that_takes_a_picture_shows_that_picture(topic: str) -> None:
-    if not TOPICS[topic].takes_image:
-        pytest.skip("shown on no picture")
     image = np.ascontiguousarray(picture(300)[:, :270])
     assert held(demonstrate(topic, image)) != demonstrate(topic).html()
 
