@@ -9,23 +9,26 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from convworks import model
-from convworks.data.record import DataSet, SetAside
+from convworks import model, tasks
+from convworks.data.record import DataSet, SetAside, named
 from convworks.errors import ConvworksError, DataError, RecipeError
 from convworks.evaluation.result import Evaluation
+from convworks.evaluation.scenes import SceneEvaluation
 from convworks.events import Event, Finished
 from convworks.files import write_whole
 from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
+from convworks.samples import Classification
 from convworks.training import job, memory, plan, prepare
 from convworks.training import run as runs
 from convworks.training.job import Job
 from convworks.training.run import Run
+from convworks.training.scenes import evaluated
 from convworks.training.team import Team, joined
 
 Part = Literal["all", "train", "val", "test"]
@@ -38,7 +41,7 @@ class Trained(Model):
 
     run: Path
 
-    def evaluate(self, data: str | Path, *, part: Part = "all") -> Evaluation:
+    def evaluate(self, data: str | Path, *, part: Part = "all") -> Evaluation | SceneEvaluation:
         """How it does on labelled images; see `evaluate`."""
         return evaluate(self, data, part=part)
 
@@ -101,7 +104,7 @@ def propose(data: str | Path, **options: Any) -> Recipe:
 
 def evaluate(
     of: Model | str | Path, data: str | Path, *, part: Part = "all", device: str = "auto"
-) -> Evaluation:
+) -> Evaluation | SceneEvaluation:
     """How a model does on labelled images; classes are matched by name.
 
     `part` is "all", or "train", "val" or "test" of data that is so divided. Files that cannot be read are left out
@@ -113,16 +116,23 @@ def evaluate(
     records = [record for record in dataset.records if part == "all" or record.split == part]
     if not records:
         raise DataError(f"{dataset.root} has no images of {part}.", fix="part: all, train, val or test")
-    strange = sorted({record.label for record in records} - set(judge.classes))
+    strange = sorted({name for record in records for name in named(record)} - set(judge.classes))
     if strange:
         raise DataError(
             f"The model does not know {', '.join(strange[:5])}.",
             expected=f"one of {', '.join(judge.classes[:12])}",
             fix="leave those folders out, or train with them",
         )
+    if judge.task.scenes is not None:
+        known = _known(judge, [dataset.root / record.path for record in records])
+        _flattered(known, len(records))
+        return evaluated(judge, dataset, records, Team(), "tuning" if known else "nothing")
     ids = {name: place for place, name in enumerate(judge.classes)}
     began = time.monotonic()
-    answers = list(judge.predictions([dataset.root / record.path for record in records]))
+    answers = cast(
+        list[Classification | SetAside],
+        list(judge.predictions([dataset.root / record.path for record in records])),
+    )
     kept = [(r, a) for r, a in zip(records, answers, strict=True) if not isinstance(a, SetAside)]
     aside = [answer for answer in answers if isinstance(answer, SetAside)]
     if not kept:
@@ -134,12 +144,7 @@ def evaluate(
         names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
         warnings.warn(f"{len(aside)} of {len(records)} pictures set aside: {names}", stacklevel=2)
     known = _known(judge, [dataset.root / record.path for record, _ in kept])
-    if known:
-        warnings.warn(
-            f"{known} of {len(kept)} pictures made this model: it learned from them or was chosen by them, so the "
-            "score flatters. Measure on others.",
-            stacklevel=2,
-        )
+    _flattered(known, len(kept))
     rows = np.zeros((len(kept), len(judge.classes)), np.float32)
     for row, (_, answer) in enumerate(kept):
         for name, probability in zip(answer.names, answer.probabilities, strict=True):
@@ -153,6 +158,16 @@ def evaluate(
         chosen_on="tuning" if known else "nothing",
         seconds=time.monotonic() - began,
     )
+
+
+def _flattered(known: int, of: int) -> None:
+    """Warns that a score flatters where images that made the model measure it."""
+    if known:
+        warnings.warn(
+            f"{known} of {of} pictures made this model: it learned from them or was chosen by them, so the "
+            "score flatters. Measure on others.",
+            stacklevel=3,
+        )
 
 
 def _known(judge: Model, paths: list[Path]) -> int:
@@ -239,7 +254,9 @@ def _whole(place: Run | None, team: Team, work: Job) -> Generator[Event, None, T
     return _of_run(made, work.folder)
 
 
-def _written(made: Model, evaluation: Evaluation, folder: Path, began: float, cpu: float) -> Iterator[Event]:
+def _written(
+    made: Model, evaluation: Evaluation | SceneEvaluation, folder: Path, began: float, cpu: float
+) -> Iterator[Event]:
     made.save(folder)
     write_whole(folder / "evaluation.json", evaluation.to_json().encode())
     from convworks.report import html
@@ -259,7 +276,7 @@ def _written(made: Model, evaluation: Evaluation, folder: Path, began: float, cp
 
 def _dataset(data: str | Path, source: str = "auto") -> DataSet:
     dataset = prepare.read(Path(data), source)
-    if dataset.task != "classification":
+    if dataset.task not in tasks.TASKS:
         raise DataError(f"{data} is a set for {dataset.task}, which this version does not train yet.")
     return replace(dataset, root=dataset.root.resolve())
 

@@ -219,6 +219,24 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The score of a task whose answers are not simply right or wrong, with its 95 % interval over images.
+
+    `measures` and `classes` hold (name, value), values in [0, 1], NaN where nothing was there to measure.
+    """
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    of: int
+    measures: tuple[tuple[str, float], ...]
+    classes: tuple[tuple[str, float], ...]
+    chosen_on: Chooser
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The run is done: where it lies, how long it took, and the files worth looking at (path, what it is)."""
 
@@ -252,6 +270,7 @@ Event = (
     | Candidate
     | DriftMeasured
     | Scored
+    | Measured
     | Finished
     | Interrupted
 )

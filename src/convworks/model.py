@@ -18,22 +18,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from convworks import backbones, tasks
+from convworks.augmentation import plan
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones.contract import Backbone, Card
-from convworks.data.decode import MAX_PIXELS, from_pil
+from convworks.data.decode import MAX_PIXELS, decode, from_pil
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError
 from convworks.files import write_whole
-from convworks.samples import Classification
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import Move, crop
+from convworks.samples import Prediction
 from convworks.tasks.contract import Task
 
 FORMAT = 1
@@ -51,9 +55,22 @@ class Net(nn.Module):
         self.backbone = backbone
         self.head = head
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """The head's outputs; `x` is the input of stage `start`, or the last map where no stage is left."""
-        return self.head(self.backbone(x, start) or [x])
+    def forward(self, x: Tensor, start: int = 0, targets: Mapping[str, Tensor] | None = None) -> Any:
+        """The head's outputs; `x` is the input of stage `start`, or the last map where no stage is left.
+
+        A head that learns on regions of its choice takes the `targets` while it learns.
+        """
+        maps = self.backbone(x, start) or [x]
+        return self.head(maps) if targets is None else self.head(maps, targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looked:
+    """A picture as the net sees it, the way there, and the picture's own size (height, width)."""
+
+    frame: Float[np.ndarray, "3 h w"]
+    move: Move
+    size: Size
 
 
 @dataclass(kw_only=True, eq=False)
@@ -106,14 +123,18 @@ class Model:
         self.net.to(find_device(device))
         return self
 
-    def logits(self, frames: Float[np.ndarray, "n 3 s s"] | Tensor) -> Float[Tensor, "n k"]:
-        """The net's outputs for normalised pictures, over the temperature; float32, on the CPU."""
+    def outputs(self, frames: Float[np.ndarray, "n 3 h w"] | Tensor) -> Any:
+        """What the net gives for normalised pictures: a tensor, or several, of float32 on the CPU."""
         self.net.eval()
         x = torch.as_tensor(frames, device=self.device)
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return self.net(x).float().cpu() / self.temperature
+            return tree_map(lambda value: value.float().cpu(), self.net(x))
+
+    def logits(self, frames: Float[np.ndarray, "n 3 h w"] | Tensor) -> Float[Tensor, "n k"]:
+        """A classifier's outputs for normalised pictures, over the temperature; float32, on the CPU."""
+        return self.outputs(frames) / self.temperature
 
     def predict(self, source: Picture | Sequence[Picture], *, batch: int = 32) -> Any:
         """What the model says of a picture, or of each of several.
@@ -144,47 +165,58 @@ class Model:
         strict: bool = False,
         workers: int = 2,
         max_pixels: int = MAX_PIXELS,
-    ) -> Iterator[Classification | SetAside]:
+    ) -> Iterator[Prediction | SetAside]:
         """One answer a picture, in order, as they are ready; a SetAside for a file that cannot be read.
 
         With `strict`, the first that cannot be read is raised as a DecodeError.
         """
 
-        def look(picture: Picture) -> Float[np.ndarray, "3 s s"] | DecodeError:
+        def look(picture: Picture) -> Looked | DecodeError:
             try:
-                return self._frame(picture, max_pixels)
+                return self._looked(picture, max_pixels)
             except DecodeError as error:
                 return error
 
         with ThreadPoolExecutor(workers, thread_name_prefix="predict") as pool:
             for group in _groups(sources, batch):
-                frames = list(pool.map(look, group))
-                for frame in frames:
-                    if strict and isinstance(frame, DecodeError):
-                        raise frame
-                whole = [frame for frame in frames if not isinstance(frame, DecodeError)]
-                said = self.task.decode(self.logits(np.stack(whole)), self.classes) if whole else []
-                answers = iter(said)
-                for picture, frame in zip(group, frames, strict=True):
+                every = list(pool.map(look, group))
+                for one in every:
+                    if strict and isinstance(one, DecodeError):
+                        raise one
+                answers = iter(self._answers([one for one in every if not isinstance(one, DecodeError)]))
+                for picture, one in zip(group, every, strict=True):
                     path = Path(picture) if isinstance(picture, (str, Path)) else None
-                    if isinstance(frame, DecodeError):
-                        yield SetAside(path=str(path), reason=frame.found)
+                    if isinstance(one, DecodeError):
+                        yield SetAside(path=str(path), reason=one.found)
                     else:
                         yield replace(next(answers), path=path)
 
-    def _frame(self, picture: Picture, max_pixels: int) -> Float[np.ndarray, "3 s s"]:
+    def _answers(self, looked: Sequence[Looked]) -> list[Any]:
+        """What the net says of some pictures, in their own pixels."""
+        if not looked:
+            return []
+        frames = np.stack([one.frame for one in looked])
+        scenes = self.task.scenes
+        if scenes is None:
+            return self.task.decode(self.logits(frames), self.classes)
+        answers = self.task.decode(self.outputs(frames), self.classes)
+        pairs = zip(answers, looked, strict=True)
+        return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
+
+    def _looked(self, picture: Picture, max_pixels: int) -> Looked:
+        """A picture as the net sees it, and the way there from the picture's own pixels."""
         prepare = self.preprocessing
         if isinstance(picture, (str, Path)):
-            return prepare.normalise(prepare.frame(prepare.read(Path(picture), max_pixels=max_pixels)))
-        if isinstance(picture, Image.Image):
-            return prepare(from_pil(picture).image)
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise DataError(
-                f"This array is {picture.dtype} {picture.shape}, not a picture.",
-                expected="uint8, height x width x 3, red first",
-                fix="(255 * array).astype(np.uint8) for numbers in 0 to 1; array[..., ::-1] for blue first",
-            )
-        return prepare(np.ascontiguousarray(picture))
+            decoded = decode(Path(picture), at_least=prepare.side, max_pixels=max_pixels)
+            image, (width, height) = decoded.image, decoded.size
+        else:
+            image = _pixels(picture)
+            height, width = image.shape[:2]
+        kept = prepare.kept(image)
+        drawn = prepare.drawn((kept.shape[0], kept.shape[1]))
+        shrunk = crop((0, 0, width, height), (kept.shape[0], kept.shape[1]))
+        frame = prepare.normalise(plan.apply_image(drawn, kept))
+        return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width))
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, then `model.json` with its hash; each whole or not at all."""
@@ -239,7 +271,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         backbone,
         facts["classes"],
         Preprocessing(
-            **expects | {"mean": tuple(expects["mean"]), "deviation": tuple(expects["deviation"])},
+            **expects
+            | {name: tuple(expects[name]) for name in ("mean", "deviation", "shape") if name in expects},
         ),
         task=tasks.find(facts["task"]),
         dropout=facts["dropout"],
@@ -345,6 +378,19 @@ def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:
             f"{len(wrong) or abs(len(state) - len(own))} tensors differ{f' ({wrong[0]})' if wrong else ''}."
         )
     net.load_state_dict(state)
+
+
+def _pixels(picture: Image.Image | np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    """HWC uint8 RGB of a picture that is in memory; raises DataError for an array that is none."""
+    if isinstance(picture, Image.Image):
+        return from_pil(picture).image
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise DataError(
+            f"This array is {picture.dtype} {picture.shape}, not a picture.",
+            expected="uint8, height x width x 3, red first",
+            fix="(255 * array).astype(np.uint8) for numbers in 0 to 1; array[..., ::-1] for blue first",
+        )
+    return np.ascontiguousarray(picture)
 
 
 def _groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

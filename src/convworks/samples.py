@@ -106,3 +106,110 @@ class Classification:
 
     def __str__(self) -> str:
         return f"{self.name} {self.probability:.2f}"
+
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One object that a net found: its class, the probability of it, and its box (xyxy, original pixels).
+
+    `polygons` are the rings of its outline, x, y, x, y, ... in pixels; empty where the net draws none.
+    """
+
+    name: str
+    probability: float
+    box: Box
+    polygons: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What the net found in one image of `size` (width, height), from most to least probable."""
+
+    found: tuple[Found, ...]
+    size: tuple[int, int]
+    path: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the path, the size, and every object."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "size": list(self.size),
+            "found": [
+                {"class": one.name, "probability": one.probability, "box": list(one.box)}
+                | ({"polygons": [list(ring) for ring in one.polygons]} if one.polygons else {})
+                for one in self.found
+            ],
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{one.name} {one.probability:.2f}" for one in self.found) or "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Localization:
+    """What the net says an image shows, from most to least probable, and where: one box in original pixels."""
+
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    box: Box
+    size: tuple[int, int]
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The most probable class."""
+        return self.names[0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable class, in [0, 1]."""
+        return self.probabilities[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the path, the size, the answer, its box, and every class with its probability."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "size": list(self.size),
+            "class": self.name,
+            "probability": self.probability,
+            "box": list(self.box),
+            "probabilities": dict(zip(self.names, self.probabilities, strict=True)),
+        }
+
+    def __str__(self) -> str:
+        edges = ", ".join(f"{edge:.0f}" for edge in self.box)
+        return f"{self.name} {self.probability:.2f} at ({edges})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmentation:
+    """The class of every pixel of the original image: positions in `names`."""
+
+    class_map: UInt8[np.ndarray, "h w"]
+    names: tuple[str, ...]
+    path: Path | None = None
+
+    def shares(self) -> dict[str, float]:
+        """How much of the image each class covers, those that are there, the largest first."""
+        counts = np.bincount(self.class_map.ravel(), minlength=len(self.names)) / max(self.class_map.size, 1)
+        order = (-counts).argsort(kind="stable").tolist()
+        return {self.names[place]: float(counts[place]) for place in order if counts[place]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the path, the size, and how much each class covers."""
+        height, width = self.class_map.shape
+        return {
+            "path": None if self.path is None else str(self.path),
+            "size": [width, height],
+            "shares": self.shares(),
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {share:.0%}" for name, share in self.shares().items())
+
+
+Prediction = Classification | Localization | Detection | Segmentation
+"""What a model says of one image, by its task."""

@@ -4,46 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from convworks import tasks
 from convworks.backbones.contract import Stage
-from convworks.data.record import Record
 from convworks.errors import RecipeError
+from convworks.geometry.move import crop, identity
+from convworks.samples import IGNORE, Sample
 
 NAMES = ("cat", "dog", "eel")
-IDS = {name: place for place, name in enumerate(NAMES)}
 INFO = [Stage(name="a", channels=8, stride=2), Stage(name="b", channels=16, stride=4)]
+SIDE = 16
+SCENES = [name for name in tasks.TASKS if tasks.find(name).scenes]
+WHOLE = [name for name in tasks.TASKS if not tasks.find(name).scenes]
 
 
 def maps(n: int, seed: int = 0) -> list[Tensor]:
     draw = torch.Generator().manual_seed(seed)
     return [
-        torch.randn(n, stage.channels, 16 // stage.stride, 16 // stage.stride, generator=draw)
+        torch.randn(n, stage.channels, SIDE // stage.stride, SIDE // stage.stride, generator=draw)
         for stage in INFO
     ]
 
 
-def records(n: int) -> list[Record]:
-    return [Record(path=f"{number}.png", label=NAMES[number % len(NAMES)]) for number in range(n)]
+def samples(n: int) -> list[Sample]:
+    """Images of one class each, of which two have an object or an outline and some have none."""
+    made: list[Sample] = []
+    for number in range(n):
+        class_map = np.zeros((SIDE, SIDE), np.uint8)
+        class_map[4:12, 4 : 8 + number % 5] = number % len(NAMES)
+        class_map[0] = IGNORE
+        image = np.full((SIDE, SIDE, 3), number, np.uint8)
+        made.append(Sample(image=image, label=number % len(NAMES), class_map=class_map))
+    return made
 
 
 def targets(name: str, n: int) -> dict[str, Tensor]:
-    given = [tasks.find(name).target(record, IDS) for record in records(n)]
-    return {key: torch.tensor([each[key] for each in given]) for key in given[0]}
+    return dict(tasks.find(name).targets(samples(n)))
 
 
 def perfect(name: str, wanted: dict[str, Tensor]) -> Tensor:
     """Outputs that say the targets and nothing else; a new task adds its own."""
+    if name == "segmentation":
+        known = wanted["class_map"].long().clamp(max=len(NAMES) - 1)
+        return 50.0 * nn.functional.one_hot(known, len(NAMES)).permute(0, 3, 1, 2).float()
     assert name == "classification"
     return 50.0 * nn.functional.one_hot(wanted["label"], len(NAMES)).float()
 
 
-def truth(name: str, n: int) -> list[Any]:
-    assert name == "classification"
-    return [record.label for record in records(n)]
+def predictions(name: str, outputs: Tensor) -> list[Any]:
+    """What a task says of its outputs, in pictures of the size of the frame."""
+    task = tasks.find(name)
+    answers = task.decode(outputs, NAMES)
+    if task.scenes is None:
+        return answers
+    move = identity((SIDE, SIDE))
+    return [task.scenes.restore(answer, move, (SIDE, SIDE), NAMES) for answer in answers]
+
+
+def value(name: str, outputs: Tensor, n: int) -> float:
+    """How well outputs do on the samples, in [0, 1]."""
+    task, said, there = tasks.find(name), predictions(name, outputs), samples(n)
+    if task.scenes is None:
+        return float(
+            np.mean([one.name == NAMES[sample.label] for one, sample in zip(said, there, strict=True)])
+        )
+    seen = [task.scenes.observe(one, sample, NAMES) for one, sample in zip(said, there, strict=True)]
+    return task.scenes.summarise(seen, NAMES).value
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
@@ -51,35 +81,32 @@ def test_it_overfits_eight_samples(name: str) -> None:
     torch.manual_seed(0)
     task = tasks.find(name)
     head, given, wanted = task.head(INFO, len(NAMES), 0.0), maps(8), targets(name, 8)
-    optimiser = torch.optim.Adam(head.parameters(), 0.05)
-    for _ in range(300):
+    optimiser = torch.optim.Adam(head.parameters(), 0.02)
+    for _ in range(150):
         loss = task.loss(head(given), wanted, 0.5)
         optimiser.zero_grad()
         (loss.total / loss.weight).backward()
         optimiser.step()
-    assert [answer.name for answer in task.decode(head(given).detach(), NAMES)] == truth(name, 8)
+    assert value(name, head(given).detach(), 8) > 0.9
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_perfect_outputs_decode_to_their_targets(name: str) -> None:
-    answers = tasks.find(name).decode(perfect(name, targets(name, 7)), NAMES)
-    assert [answer.name for answer in answers] == truth(name, 7)
-    assert all(answer.probability > 0.999 for answer in answers)
-    assert all(sum(answer.probabilities) == pytest.approx(1) for answer in answers)
-    assert all(sorted(answer.names) == sorted(NAMES) for answer in answers)
+    assert value(name, perfect(name, targets(name, 7)), 7) == 1
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
 @pytest.mark.parametrize("sizes", [(9,), (4, 5), (1, 8), (3, 3, 3), (1,) * 9])
 def test_the_loss_is_the_mean_however_the_batch_is_cut(name: str, sizes: tuple[int, ...]) -> None:
     task = tasks.find(name)
-    outputs = torch.randn(9, len(NAMES), generator=torch.Generator().manual_seed(1))
     wanted = targets(name, 9)
+    exact = perfect(name, wanted)
+    outputs = exact * 0.01 + torch.randn(exact.shape, generator=torch.Generator().manual_seed(1))
     whole = task.loss(outputs, wanted, 0.0)
     total, weight, begin = torch.zeros(()), torch.zeros(()), 0
     for size in sizes:
         part = slice(begin, begin + size)
-        loss = task.loss(outputs[part], {key: value[part] for key, value in wanted.items()}, 0.0)
+        loss = task.loss(outputs[part], {key: one[part] for key, one in wanted.items()}, 0.0)
         total, weight, begin = total + loss.total, weight + loss.weight, begin + size
     torch.testing.assert_close(total / weight, whole.total / whole.weight)
 
@@ -88,18 +115,43 @@ def test_the_loss_is_the_mean_however_the_batch_is_cut(name: str, sizes: tuple[i
 def test_a_head_reads_every_size_and_no_pictures_at_all(name: str) -> None:
     head = tasks.find(name).head(INFO, len(NAMES), 0.2).eval()
     assert head(maps(2)).shape[0] == 2
-    assert head([value[:0] for value in maps(2)]).shape[0] == 0
-    odd = [torch.randn(2, stage.channels, 3, 5) for stage in INFO]
-    assert head(odd).shape == head(maps(2)).shape
+    assert head([one[:0] for one in maps(2)]).shape[0] == 0
+    odd = [torch.randn(2, stage.channels, 12 // stage.stride, 20 // stage.stride) for stage in INFO]
+    assert head(odd).shape[:2] == head(maps(2)).shape[:2]
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", SCENES)
+def test_an_answer_comes_back_into_the_original_picture(name: str) -> None:
+    task, sample = tasks.find(name), samples(3)[1]
+    assert task.scenes
+    answers = task.decode(perfect(name, dict(task.targets([sample]))), NAMES)
+    move = crop((0, 0, 2 * SIDE, 3 * SIDE), (SIDE, SIDE))
+    said = task.scenes.restore(answers[0], move, (3 * SIDE, 2 * SIDE), NAMES)
+    larger = Sample(
+        image=np.repeat(np.repeat(sample.image, 3, 0), 2, 1),
+        class_map=np.repeat(np.repeat(sample.class_map, 3, 0), 2, 1),
+    )
+    assert task.scenes.summarise([task.scenes.observe(said, larger, NAMES)], NAMES).value > 0.8
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_nothing_at_all_is_measured_as_unknown(name: str) -> None:
+    scenes = tasks.find(name).scenes
+    assert scenes
+    summary = scenes.summarise([], NAMES)
+    assert np.isnan(summary.value)
+    assert list(summary.classes) == list(NAMES)
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_outputs_that_are_not_sure_are_still_probabilities(name: str) -> None:
     outputs = torch.tensor([[0.0, 0.0, 0.0], [1e4, -1e4, 0.0]])
     even, sure = tasks.find(name).decode(outputs, NAMES)
     assert even.names == NAMES, "ties go to the first name"
     assert even.probability == pytest.approx(1 / 3)
     assert sure.probability == 1
+    assert sorted(sure.names) == sorted(NAMES)
+    assert sum(sure.probabilities) == pytest.approx(1)
 
 
 def test_smoothing_is_spread_over_all_classes() -> None:

@@ -25,18 +25,18 @@ def net(tiny: Path) -> Net:
 
 def test_nothing_of_the_machine_is_left_to_be_settled_and_the_net_is_as_before(net: Net) -> None:
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    recipe = settle.settled(Recipe(), net, 32, device=CPU, threads=1, workers=2)
+    recipe = settle.settled(Recipe(), net, (32, 32), device=CPU, threads=1, workers=2)
     values = {name: value for name, value in flat(recipe).items() if name.startswith("compute.")}
     assert [name for name, value in values.items() if value == "auto"] == ["compute.micro_batch"]
     assert "ms" in recipe.why("compute.precision")
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
     assert all(value.grad is None for value in net.parameters())
-    assert settle.settled(recipe, net, 32, device=CPU, threads=1, workers=2) == recipe
+    assert settle.settled(recipe, net, (32, 32), device=CPU, threads=1, workers=2) == recipe
 
 
 def test_what_the_user_said_is_not_measured(net: Net) -> None:
     said = Recipe().replace(compute__precision="float32", compute__channels_last=False)
-    recipe = settle.settled(said, net, 32, device=CPU, threads=1, workers=2)
+    recipe = settle.settled(said, net, (32, 32), device=CPU, threads=1, workers=2)
     assert recipe.compute.precision == "float32"
     assert recipe.compute.channels_last is False
     assert "compute.precision" not in recipe.reasons
@@ -45,29 +45,29 @@ def test_what_the_user_said_is_not_measured(net: Net) -> None:
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_a_norm_that_learns_sees_the_same_batch_on_any_team(net: Net, processes: int) -> None:
     recipe = Recipe().replace(optimiser__batch=128)
-    found = settle.with_micro_batch(recipe, net, 32, 0, live=True, processes=processes)
+    found = settle.with_micro_batch(recipe, net, (32, 32), 0, live=True, processes=processes)
     assert found.compute.micro_batch == settle.VIRTUAL_BATCH
-    frozen = settle.with_micro_batch(recipe, net, 32, 0, live=False, processes=processes)
+    frozen = settle.with_micro_batch(recipe, net, (32, 32), 0, live=False, processes=processes)
     assert frozen.compute.micro_batch == 128 // processes
 
 
 def test_a_micro_batch_is_no_larger_than_the_memory(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
-    each = settle.activation_bytes(net, 32, 0)
+    each = settle.activation_bytes(net, (32, 32), 0)
     monkeypatch.setattr(settle, "free_memory", lambda: int(5.5 * each / settle.SHARE))
     recipe = Recipe().replace(optimiser__batch=64)
-    assert settle.with_micro_batch(recipe, net, 32, 0, live=False, processes=1).compute.micro_batch == 5
+    assert settle.with_micro_batch(recipe, net, (32, 32), 0, live=False, processes=1).compute.micro_batch == 5
     monkeypatch.setattr(settle, "free_memory", lambda: 0)
-    assert settle.with_micro_batch(recipe, net, 32, 0, live=False, processes=1).compute.micro_batch == 1
+    assert settle.with_micro_batch(recipe, net, (32, 32), 0, live=False, processes=1).compute.micro_batch == 1
     given = recipe.replace(compute__micro_batch=7)
-    assert settle.with_micro_batch(given, net, 32, 0, live=False, processes=1) == given
+    assert settle.with_micro_batch(given, net, (32, 32), 0, live=False, processes=1) == given
 
 
 def test_activations_grow_with_the_picture_and_shrink_with_the_freeze(net: Net) -> None:
     net.backbone.freeze(0)
-    small, large = settle.activation_bytes(net, 32, 0), settle.activation_bytes(net, 64, 0)
+    small, large = settle.activation_bytes(net, (32, 32), 0), settle.activation_bytes(net, (64, 64), 0)
     assert 2 < large / small <= 4  # four times the pictures' share, once that of the folded filters
     net.backbone.freeze(2)
-    assert settle.activation_bytes(net, 32, 2) < small
+    assert settle.activation_bytes(net, (32, 32), 2) < small
 
 
 def test_several_processes_on_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from convworks.augmentation import colour, plan
 from convworks.augmentation.resample import Interpolation
 from convworks.data.decode import MAX_PIXELS, decode
 from convworks.data.pixels import resized
+from convworks.geometry.boxes import Size
 from convworks.recipe.options import Resize
 
 
@@ -20,7 +21,8 @@ class Preprocessing:
     """What a model does to a picture before it looks: part of the model, saved with it.
 
     The short side is first brought to `side` pixels, as training keeps its images; then `resize` brings the picture
-    to `size` x `size`; then each value v in 0..255 becomes (v / 255 - mean) / deviation.
+    to `shape` (height, width), or to `size` x `size` where that is (0, 0); then each value v in 0..255 becomes
+    (v / 255 - mean) / deviation.
     """
 
     size: int
@@ -29,6 +31,12 @@ class Preprocessing:
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
     interpolation: Interpolation = "bicubic"
+    shape: Size = (0, 0)
+
+    @property
+    def seen(self) -> Size:
+        """Height and width of what the net sees."""
+        return self.shape if self.shape != (0, 0) else (self.size, self.size)
 
     def read(self, path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
         """The picture of a file, decoded no larger than needed, short side `side`. Raises DecodeError."""
@@ -38,16 +46,18 @@ class Preprocessing:
         """The picture as training keeps it: short side `side`."""
         return resized(image, self.side)
 
-    def frame(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "s s 3"]:
-        """The square that the net will see of a picture of any size."""
-        height, width = image.shape[:2]
-        drawn = plan.fixed((height, width), (self.size, self.size), self.resize, self.interpolation)
-        return plan.apply_image(drawn, image)
+    def frame(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+        """What the net will see of a picture of any size."""
+        return plan.apply_image(self.drawn((image.shape[0], image.shape[1])), image)
 
-    def normalise(self, frame: UInt8[np.ndarray, "s s 3"]) -> Float[np.ndarray, "3 s s"]:
+    def drawn(self, size_in: Size) -> plan.Drawn:
+        """How a picture of `size_in` (height, width) is brought to what the net sees."""
+        return plan.fixed(size_in, self.seen, self.resize, self.interpolation)
+
+    def normalise(self, frame: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 h w"]:
         """A frame as the numbers that the net reads."""
         return colour.normalise(frame, self.mean, self.deviation, None).transpose(2, 0, 1)
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 s s"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 h2 w2"]:
         """All of it, for a decoded picture."""
         return self.normalise(self.frame(self.kept(image)))

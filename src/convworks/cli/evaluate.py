@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convworks.evaluation.scenes import SceneEvaluation
 
 HELP = """\
 Measure a model on labelled images, matched to its classes by name: the score with its interval, what chance and
@@ -31,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     from convworks import api
     from convworks.evaluation.calibration import expected_calibration_error
+    from convworks.evaluation.scenes import SceneEvaluation
     from convworks.evaluation.verdicts import counts_of, diagnose, score
     from convworks.files import write_whole
     from convworks.metrics.confusion import most_confused, recall
@@ -42,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         found = api.evaluate(model, args.data, part=args.part)
     for remark in remarks:
         print(remark.message, file=sys.stderr)
+    if isinstance(found, SceneEvaluation):
+        return _scenes(found, args)
     learned = model.facts.get("counts") or counts_of(found)[1]
     scored = score(found, learned)
     answers, truth = counts_of(found)
@@ -79,4 +87,28 @@ def run(args: argparse.Namespace) -> int:
     if mixed:
         print(f"{'Mixed':<8}taken {', '.join(mixed)}.")
     print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.0f} pictures a second, decoding included.")
+    return 0
+
+
+def _scenes(found: SceneEvaluation, args: argparse.Namespace) -> int:
+    """Say what was measured where answers have a place in the picture."""
+    from convworks.files import write_whole
+    from convworks.report import wording
+
+    if args.to:
+        write_whole(args.to, found.to_json().encode())
+    measured = found.measured()
+    if args.json:
+        numbers = {name: None if math.isnan(value) else value for name, value in measured.measures}
+        classes = {name: None if math.isnan(value) else value for name, value in measured.classes}
+        interval = {"low": measured.low, "high": measured.high} if math.isfinite(measured.low) else {}
+        print(
+            json.dumps(
+                {"of": measured.of, "measures": numbers, "classes": classes} | interval, ensure_ascii=False
+            )
+        )
+        return 0
+    for tag, text in wording.entries(measured):
+        print(f"{tag:<8}{text}")
+    print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.1f} pictures a second, decoding included.")
     return 0

@@ -55,6 +55,11 @@ class Record:
     size: tuple[int, int] = (0, 0)
 
 
+def named(record: Record) -> tuple[str, ...]:
+    """The classes that a record has or shows, as annotated, an object a name."""
+    return record.labels or ((record.label,) if record.label else tuple(one.name for one in record.boxes))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskCode:
     """How the pixels of mask images say their class: value -> class name, by index or by colour.

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from convworks.errors import ConvworksError, RecipeError, unknown
 
 Auto = Literal["auto"]
+Task = Literal["classification", "multilabel", "localization", "detection", "segmentation"]
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from convworks.errors import ConvworksError, RunError
 from convworks.evaluation.result import Evaluation
+from convworks.evaluation.scenes import KIND, SceneEvaluation
 from convworks.evaluation.verdicts import CODES, counts_of, diagnose, score
 from convworks.events import (
     Candidate,
@@ -47,6 +48,7 @@ class Story:
     album: Album
     images: tuple[tuple[str, str, str], ...] = ()
     seconds: float = 0.0
+    scenes: SceneEvaluation | None = None
 
     def last(self, kind: type[Kind]) -> Kind | None:
         """The latest event of a kind; a resumed run says some of them twice."""
@@ -74,6 +76,8 @@ class Story:
         """The names of the classes, as far as any file tells."""
         if self.evaluation:
             return self.evaluation.classes
+        if self.scenes:
+            return self.scenes.classes
         found = self.last(DataFound)
         return tuple(self.model.get("classes", ())) or (tuple(found.counts) if found else ())
 
@@ -128,13 +132,15 @@ def read(run: Path) -> Story:
     evaluation = _evaluation(run / "evaluation.json")
     found = next((event for event in said if isinstance(event, DataFound)), None)
     root = evaluation.root if evaluation else found.root if found else ""
+    scenes = evaluation if isinstance(evaluation, SceneEvaluation) else None
     recipe = run / "recipe.toml"
     return Story(
         run=run,
         events=said,
         recipe=read_recipe(recipe) if recipe.is_file() else None,
         model=_card(run / "model.json"),
-        evaluation=evaluation,
+        evaluation=None if isinstance(evaluation, SceneEvaluation) else evaluation,
+        scenes=scenes,
         album=Album(root),
         images=_images(run / "data.json"),
         seconds=known[-1].time - known[0].time if known else 0.0,
@@ -161,11 +167,16 @@ def _card(path: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], values) if isinstance(values, dict) else {}
 
 
-def _evaluation(path: Path) -> Evaluation | None:
+def _evaluation(path: Path) -> Evaluation | SceneEvaluation | None:
     if not path.is_file():
         return None
     try:
-        return Evaluation.read(path)
+        text = path.read_text(encoding="utf-8")
+        return (
+            SceneEvaluation.from_json(text)
+            if f'"kind": "{KIND}"' in text[:99]
+            else Evaluation.from_json(text)
+        )
     except ConvworksError:
         raise
     except (ValueError, KeyError, TypeError) as error:

@@ -21,6 +21,7 @@ from convworks.events import (
     Finding,
     Finished,
     Interrupted,
+    Measured,
     RateLowered,
     RecipeSettled,
     Resumed,
@@ -66,6 +67,9 @@ def entries(event: Event) -> list[Entry]:
             return [
                 ("Resumed", f"{event.stage}, epoch {event.epoch}, step {event.step}. {event.note}".strip())
             ]
+        case Candidate(measure=measure) if measure:
+            told = f"{event.name}: {measure} {event.value:.3f} on the {event.of} images that choose."
+            return [("Kept", told)] if event.chosen else []
         case Candidate():
             told = f"{event.name}: {event.right} of {event.of} right on the images that choose."
             return [("Kept", told)] if event.chosen else []
@@ -73,6 +77,9 @@ def entries(event: Event) -> list[Entry]:
             return [("Drift", event.said)]
         case Scored():
             return [("Score", score(event)), *([("", event.said)] if event.said else [])]
+        case Measured():
+            more = [measures(event), by_class(event), event.said]
+            return [("Score", measured(event)), *(("", text) for text in more if text)]
         case Finished():
             spent = f"in {duration(event.seconds)} ({duration(event.cpu_seconds)} of processor time)"
             files = [("Look at", f"{path}: {what}") for path, what in event.files]
@@ -132,6 +139,26 @@ def score(event: Scored) -> str:
     return f"{interval}, {event.right} of {event.of} right{told}."
 
 
+def measured(event: Measured) -> str:
+    """The measure that counts, with its interval."""
+    if not event.of:
+        return "nothing was measured: no image was held out."
+    interval = f" ({event.low:.2f}-{event.high:.2f})" if math.isfinite(event.low) else ""
+    return f"{event.measure} {event.value:.3f}{interval} on {count(event.of, 'image')}."
+
+
+def measures(event: Measured) -> str:
+    """The other measures, in one line."""
+    others = [f"{name} {value:.3f}" for name, value in event.measures[1:] if math.isfinite(value)]
+    return f"{', '.join(others)}." if others else ""
+
+
+def by_class(event: Measured) -> str:
+    """The measure by class, the worst first, in one line."""
+    known = sorted((value, name) for name, value in event.classes if math.isfinite(value))
+    return f"By class: {', '.join(f'{name} {value:.2f}' for value, name in known)}." if known else ""
+
+
 def blind(event: Scored | SplitMade) -> str:
     """Chance and always answering the commonest class, in one phrase."""
     if math.isnan(event.majority):
@@ -141,15 +168,17 @@ def blind(event: Scored | SplitMade) -> str:
 
 def epoch(event: EpochEnded) -> str:
     """One line an epoch: losses, right answers with their interval, time taken and time left."""
-    low, high = wilson(event.right, event.of)
-    share = event.right / event.of if event.of else math.nan
     left = f"  {roughly(event.remaining)} left" if event.remaining > 0 and event.epoch < event.epochs else ""
     digits, figures = len(str(event.epochs)), len(str(event.of))
+    if event.measure:
+        answers = f"{event.measure} {event.value:.3f}"
+    else:
+        low, high = wilson(event.right, event.of)
+        share = event.right / event.of if event.of else math.nan
+        answers = f"right {event.right:>{figures}}/{event.of}  {share:.2f} ({low:.2f}-{high:.2f})"
     return (
         f"epoch {event.epoch:>{digits}}/{event.epochs}  train {loss(event.train_loss)}  "
-        f"tune {loss(event.tuning_loss)}  right {event.right:>{figures}}/{event.of}  "
-        f"{share:.2f} ({low:.2f}-{high:.2f})"
-        f"  {duration(event.seconds)}{left}"
+        f"tune {loss(event.tuning_loss)}  {answers}  {duration(event.seconds)}{left}"
     )
 
 

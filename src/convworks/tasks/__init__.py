@@ -10,7 +10,10 @@ from convworks.errors import unknown
 if TYPE_CHECKING:
     from convworks.tasks.contract import Task
 
-TASKS = {"classification": "convworks.tasks.classification:CLASSIFICATION"}
+TASKS = {
+    "classification": "convworks.tasks.classification:CLASSIFICATION",
+    "segmentation": "convworks.tasks.segmentation:SEGMENTATION",
+}
 
 
 def find(name: str) -> Task:

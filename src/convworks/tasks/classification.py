@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convworks.backbones.contract import Stage
-from convworks.data.record import Record
-from convworks.samples import Classification
+from convworks.samples import Classification, Sample
 from convworks.tasks.contract import Loss, Task
 
 
@@ -37,9 +36,9 @@ def head(info: Sequence[Stage], classes: int, dropout: float) -> ClassificationH
     return ClassificationHead(info[-1].channels, classes, dropout)
 
 
-def target(record: Record, ids: Mapping[str, int]) -> dict[str, int]:
-    """The class id of a record."""
-    return {"label": ids[record.label]}
+def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
+    """The class ids of some samples."""
+    return {"label": torch.tensor([sample.label for sample in samples], dtype=torch.int64)}
 
 
 def cross_entropy(
@@ -66,5 +65,9 @@ def decode(outputs: Float[Tensor, "n k"], names: Sequence[str]) -> list[Classifi
 
 
 CLASSIFICATION = Task(
-    name="classification", head=head, target=target, loss=partial(cross_entropy, smoothing=0.1), decode=decode
+    name="classification",
+    head=head,
+    targets=targets,
+    loss=partial(cross_entropy, smoothing=0.1),
+    decode=decode,
 )

@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from convworks.backbones.contract import Stage
-from convworks.data.record import Record
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import Move
+from convworks.samples import Sample
+
+Evidence = Mapping[str, np.ndarray]
+"""What one picture says for or against a net: arrays by name, from which measures are summed up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +27,57 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a set of pictures measured: each measure by name, the one that counts first, then by class.
+
+    Values lie in [0, 1], higher is better, NaN where nothing was there to measure.
+    """
+
+    measures: Mapping[str, float]
+    classes: Mapping[str, float]
+
+    @property
+    def measure(self) -> str:
+        """The name of the measure that counts."""
+        return next(iter(self.measures))
+
+    @property
+    def value(self) -> float:
+        """Its value."""
+        return self.measures[self.measure]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenes:
+    """What a task needs besides where its answers have a place in the picture: boxes, outlines.
+
+    - `restore(answer, move, size, names)` brings an answer of `decode`, in the net's frame, into the original picture
+      of `size` (height, width), from which `move` led to the frame; it gives the prediction.
+    - `observe(prediction, sample, names)` compares it with the truth, both in the original picture.
+    - `summarise(evidence, names)` adds up what some pictures say.
+    - `guided`: while it learns the net takes the targets too, as a detector does that learns on chosen regions.
+    """
+
+    restore: Callable[[Any, Move, Size, Sequence[str]], Any]
+    observe: Callable[[Any, Sample, Sequence[str]], Evidence]
+    summarise: Callable[[Sequence[Evidence], Sequence[str]], Summary]
+    guided: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a net is to say of an image, as functions.
 
     - `head(info, classes, dropout)` is the module that reads the outputs of all stages.
-    - `target(record, ids)` gives plain numbers by name, from which a batch's tensors are stacked.
+    - `targets(samples)` are the tensors of a batch, by name, from samples in the frame that the net sees.
     - `loss(outputs, targets, progress)` with `progress` in [0, 1] of the training.
-    - `decode(outputs, names)` gives one prediction an image.
+    - `decode(outputs, names)` gives one answer an image.
+    - `scenes` is there where answers have a place in the picture.
     """
 
     name: str
     head: Callable[[Sequence[Stage], int, float], nn.Module]
-    target: Callable[[Record, Mapping[str, int]], Mapping[str, Any]]
-    loss: Callable[[Tensor, Mapping[str, Tensor], float], Loss]
-    decode: Callable[[Tensor, Sequence[str]], list[Any]]
+    targets: Callable[[Sequence[Sample]], Mapping[str, Tensor]]
+    loss: Callable[[Any, Mapping[str, Tensor], float], Loss]
+    decode: Callable[[Any, Sequence[str]], list[Any]]
+    scenes: Scenes | None = None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from convworks.backbones.contract import Backbone
 from convworks.events import Progress
+from convworks.geometry.boxes import Size
 from convworks.training.feed import LiveFeed
 from convworks.training.signals import Stop, Stopping
 from convworks.training.team import Team
@@ -91,15 +92,15 @@ def computed(
 
 def _nothing(compute: Compute, feed: LiveFeed, team: Team) -> list[Tensor]:
     """Columns of no rows, for a process that had no picture of its own."""
-    size = feed.preprocessing.size
+    size = feed.preprocessing.seen
     with torch.inference_mode():
-        return [value[:0].cpu() for value in compute(torch.zeros(1, 3, size, size, device=team.device))]
+        return [value[:0].cpu() for value in compute(torch.zeros(1, 3, *size, device=team.device))]
 
 
-def bytes_of(backbone: Backbone, cut: int, size: int, device: torch.device) -> int:
+def bytes_of(backbone: Backbone, cut: int, size: Size, device: torch.device) -> int:
     """What the kept features of one picture take, in bytes."""
     with torch.inference_mode():
-        (value,) = upto(backbone, cut)(torch.zeros(1, 3, size, size, device=device))
+        (value,) = upto(backbone, cut)(torch.zeros(1, 3, *size, device=device))
     return value.numel() * value.element_size()
 
 

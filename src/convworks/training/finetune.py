@@ -46,12 +46,12 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     if recipe.compute.micro_batch == "auto":
         work.recipe = work.team.from_leader(
             settle.with_micro_batch(
-                recipe, model.net, model.preprocessing.size, freeze, live=live_norms, processes=work.team.size
+                recipe, model.net, model.preprocessing.seen, freeze, live=live_norms, processes=work.team.size
             )
         )
         work.settle({})
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
-    before = _digest(model, freeze)
+    before = digest(model, freeze)
     feed, judged = yield from _feeds(work, freeze)
     task = _smoothed(model.task, options.label_smoothing)
     learner = Learner(
@@ -80,7 +80,7 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         stages=work.stages,
         values=flat(work.recipe),
     )
-    judge = ClassJudge(feed=judged, labels=data.labels[data.tune], classes=data.classes, mark=_marked(data))
+    judge = ClassJudge(feed=judged, labels=data.labels[data.tune], classes=data.classes, mark=marked(data))
     best = yield from epochs(
         learner,
         schedule,
@@ -91,7 +91,7 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         saved=saved,
         stop=work.stop,
     )
-    assert _digest(model, freeze) == before, "a frozen stage changed"
+    assert digest(model, freeze) == before, "a frozen stage changed"
     if best is None:
         return False
     if work.team.any(work.stop.asked):
@@ -162,20 +162,20 @@ def _feeds(work: Work, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]
 def _views_with_room(work: Work, freeze: int) -> int:
     """How many of the recipe's views half of the free memory holds, at least one."""
     views, learn, tune = work.recipe.transfer.views, len(work.data.learn), len(work.data.tune)
-    size = work.model.preprocessing.size
+    size = work.model.preprocessing.seen
     each = bytes_of(work.model.net.backbone, freeze, size, work.team.device)
     room = 0.5 * free_memory() / each
     return views if views * learn + tune <= room else max(1, int((room - tune) / max(learn, 1)))
 
 
-def _marked(data: Prepared) -> str:
+def marked(data: Prepared) -> str:
     """A number for the tuning images and their classes: a best epoch that was judged on others is judged again."""
     rows = data.tune.tolist()
     known = (f"{data.audit.facts[row].hashes.file.hex()} {int(data.labels[row])}" for row in rows)
     return f"{randomness.key(*known):x}"
 
 
-def _digest(model: Model, stages: int) -> str:
+def digest(model: Model, stages: int) -> str:
     """A hash over every parameter and buffer of the first stages."""
     found = hashlib.sha256()
     for stage in list(model.net.backbone.stages)[:stages]:

@@ -25,6 +25,7 @@ from convworks.training.finetune import learn
 from convworks.training.prepare import Prepared
 from convworks.training.probe import probe
 from convworks.training.run import Run
+from convworks.training.scenes import learn_scenes
 from convworks.training.signals import Stopping, stopping
 from convworks.training.team import Team
 from convworks.training.work import Work
@@ -48,7 +49,7 @@ def fit(
             settle.settled(
                 recipe,
                 model.net,
-                model.preprocessing.size,
+                model.preprocessing.seen,
                 device=crew.device,
                 threads=threads,
                 workers=workers,
@@ -73,6 +74,9 @@ def _trained(work: Work) -> Iterator[Event]:
         yield Resumed(stage=state["stage"], epoch=state["epoch"], step=state["step"], note=note)
     elif note:
         yield Resumed(stage="the beginning", epoch=0, step=0, note=note)
+    if work.model.task.scenes is not None:
+        yield from learn_scenes(work, saved)
+        return
     if mode in ("finetune", "extract", "gradual"):
         yield from probe(work)
         if work.team.any(work.stop.asked):

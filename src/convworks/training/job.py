@@ -9,6 +9,7 @@ from typing import Any
 
 from convworks.data.record import DataSet
 from convworks.evaluation.result import Evaluation
+from convworks.evaluation.scenes import SceneEvaluation
 from convworks.evaluation.verdicts import counts_of, diagnose, score
 from convworks.events import Event, Finding, Interrupted, WeightsLoaded
 from convworks.model import Model
@@ -17,6 +18,7 @@ from convworks.recipe.options import Recipe
 from convworks.training import outcome, plan, prepare
 from convworks.training.fit import fit
 from convworks.training.run import Run
+from convworks.training.scenes import measured_scenes
 from convworks.training.team import Team
 
 
@@ -37,7 +39,9 @@ class Job:
     reasons: Mapping[str, str] | None = None
 
 
-def done(work: Job, place: Run | None, team: Team) -> Generator[Event, None, tuple[Model, Evaluation] | None]:
+def done(
+    work: Job, place: Run | None, team: Team
+) -> Generator[Event, None, tuple[Model, Evaluation | SceneEvaluation] | None]:
     """Measures the data, plans, trains and measures the model; returns both, or None where it was interrupted.
 
     `place` is the run folder, for the process that leads the team.
@@ -69,6 +73,11 @@ def done(work: Job, place: Run | None, team: Team) -> Generator[Event, None, tup
     trained = yield from _watched(fit(made, prepared, recipe, team=team, run=place))
     if trained is None:
         return None
+    if made.task.scenes is not None:
+        judged = measured_scenes(made, prepared, team)
+        yield judged.measured()
+        made.facts = outcome.facts(made, trained, prepared, judged.measured(), work.command)
+        return made, judged
     evaluation = outcome.measured(made, prepared, trained, team)
     scored = score(evaluation, prepared.counts(prepared.learn))
     yield scored

@@ -36,7 +36,8 @@ class Step:
 class Learner:
     """A net from stage `first` on, its optimiser, and the moving average of its weights.
 
-    `precision` is the dtype of autocast; weights, sums and the optimiser are float32.
+    `entry` is the stage that reads what is fed, by default `first`. `precision` is the dtype of autocast; weights,
+    sums and the optimiser are float32.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class Learner:
         first: int,
         precision: torch.dtype,
         seed: int,
+        entry: int | None = None,
     ) -> None:
         self.net, self.task, self.options, self.team = net, task, options, team
         self.first, self.precision, self.seed = first, precision, seed
+        self.entry = first if entry is None else entry
         self.optimiser = optimisers.build(net, options, first)
         self.parameters = {name: value for name, value in net.named_parameters() if self._is_ours(name)}
         self.average = {name: value.detach().clone() for name, value in self.parameters.items()}
@@ -77,9 +80,10 @@ class Learner:
         tally = torch.zeros(3, dtype=torch.float64)
         for place, part in zip(self.team.places(), parts, strict=False):
             randomness.seed_layers(self.seed, epoch, step, place)
-            with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-                outputs = self.net(self._placed(part.images), self.first)
             targets = {name: value.to(device) for name, value in part.targets.items()}
+            shown = {"targets": targets} if self.task.scenes and self.task.scenes.guided else {}
+            with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
+                outputs = self.net(self._placed(part.images), self.entry, **shown)
             loss = self.task.loss(outputs, targets, progress)
             loss.total.backward()
             statistics.note()
@@ -126,8 +130,14 @@ class Learner:
     @torch.no_grad()
     def outputs(self, batches: Iterator[Batch], weights: Mapping[str, Tensor] | None = None) -> list[Tensor]:
         """The net's outputs for some batches, with the averaged weights or with `weights`; float32, on the CPU."""
+        return [given.float().cpu() for _, given in self.judged(batches, weights)]
+
+    @torch.no_grad()
+    def judged(
+        self, batches: Iterator[Batch], weights: Mapping[str, Tensor] | None = None
+    ) -> Iterator[tuple[Batch, Any]]:
+        """Each batch with what the net gives for it, with the averaged weights or with `weights`."""
         self.net.eval()
-        found: list[Tensor] = []
         chosen = {
             name: value.to(self.team.device)
             for name, value in (self.average if weights is None else weights).items()
@@ -136,9 +146,8 @@ class Learner:
             with torch.autocast(
                 self.team.device.type, self.precision, enabled=self.precision != torch.float32
             ):
-                given = functional_call(self.net, chosen, (self._placed(batch.images), self.first))
-            found.append(given.float().cpu())
-        return found
+                given = functional_call(self.net, chosen, (self._placed(batch.images), self.entry))
+            yield batch, given
 
     @torch.no_grad()
     def is_finite(self) -> bool:
@@ -174,7 +183,7 @@ class Learner:
         randomness.seed_layers(self.seed, epoch, step, place)
         try:
             with torch.no_grad():
-                self.net(self._placed(part.images), self.first)
+                self.net(self._placed(part.images), self.entry)
         finally:
             for handle in handles:
                 handle.remove()

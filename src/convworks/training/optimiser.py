@@ -15,8 +15,8 @@ from convworks.recipe.options import OptimiserOptions
 def build(net: Net, options: OptimiserOptions, first: int) -> torch.optim.Optimizer:
     """AdamW (1711.05101) or SGD over all that may learn from stage `first` on.
 
-    The head and the last stage learn at the full rate, each stage before at `layer_decay` times the rate of the
-    next (ULMFiT 1801.06146, section 3.2). Weight decay acts on filters alone, not on norms and biases.
+    The head learns at the full rate, the last stage at `backbone_rate` of it, each stage before at `layer_decay` times
+    the rate of the next (ULMFiT 1801.06146, section 3.2). Weight decay acts on filters alone, not on norms and biases.
     """
     groups = list(_groups(net, options, first))
     if options.algorithm == "sgd":
@@ -37,7 +37,8 @@ def _groups(net: Net, options: OptimiserOptions, first: int) -> Iterator[dict[st
     last = len(net.backbone.stages) - 1
     parts: list[tuple[float, nn.Module]] = [(1.0, net.head)]
     for number in range(last, first - 1, -1):
-        parts.append((options.layer_decay ** (last - number), net.backbone.stages[number]))
+        rate = options.backbone_rate * options.layer_decay ** (last - number)
+        parts.append((rate, net.backbone.stages[number]))
     for factor, module in parts:
         filters = [parameter for parameter in module.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in module.parameters() if parameter.ndim <= 1]

@@ -12,7 +12,7 @@ import torch
 from convworks import model
 from convworks.evaluation import calibration
 from convworks.evaluation.result import Evaluation
-from convworks.events import Scored
+from convworks.events import Measured, Scored
 from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
@@ -51,7 +51,9 @@ def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Eva
     )
 
 
-def facts(made: Model, recipe: Recipe, prepared: Prepared, scored: Scored, command: str) -> dict[str, Any]:
+def facts(
+    made: Model, recipe: Recipe, prepared: Prepared, scored: Scored | Measured, command: str
+) -> dict[str, Any]:
     """What `model.json` holds for people and reports beside what the model needs: how it came to be."""
     return {
         "versions": model.described_versions(),
@@ -80,5 +82,13 @@ def facts(made: Model, recipe: Recipe, prepared: Prepared, scored: Scored, comma
                 "parameters": sum(value.numel() for value in made.net.head.parameters()),
             }
         ],
-        "score": {"right": scored.right, "of": scored.of, "low": scored.low, "high": scored.high},
+        "score": {"right": scored.right, "of": scored.of, "low": scored.low, "high": scored.high}
+        if isinstance(scored, Scored)
+        else {
+            "measure": scored.measure,
+            "value": scored.value,
+            "of": scored.of,
+            "low": scored.low,
+            "high": scored.high,
+        },
     }

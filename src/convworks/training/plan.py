@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from convworks import backbones
+from convworks import backbones, tasks
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones.contract import Backbone
 from convworks.backbones.expectations import notice
+from convworks.data.glance import glance
 from convworks.data.record import DataSet
 from convworks.errors import RecipeError
 from convworks.events import Event, Progress
@@ -24,12 +25,17 @@ from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
 from convworks.recipe.propose import BackboneFacts, input_size, propose
+from convworks.recipe.scenes import frame_shape, propose_scene
 from convworks.training import prepare, settle
 from convworks.training.prepare import Prepared
 from convworks.training.team import Team
 
 ROOM = 1.25
 """Pictures are kept this much larger than the net's input, so that a random crop is not enlarged too far."""
+
+
+START = ("data.input_size", "transfer.freeze")
+"""Knobs whose word "auto" leaves them to the proposal."""
 
 
 def progressing(
@@ -62,7 +68,10 @@ def planned(
     dataset: DataSet, given: dict[str, Any], team: Team, progress: Callable[[int, int], None]
 ) -> tuple[Recipe, Prepared, Backbone]:
     """The recipe for a data set under what was `given` (by full name), the data prepared, and the backbone."""
+    given = {**given, "task": dataset.task}
     base = knobs.with_values(Recipe(), given)
+    if dataset.task in prepare.SCENES:
+        return scene_planned(dataset, given, base, progress)
     if base.data.input_size == "auto":
         given = {name: value for name, value in given.items() if name != "data.input_size"}
     torch.manual_seed(base.seed)
@@ -88,23 +97,57 @@ def planned(
     return recipe, prepared, backbone
 
 
+def scene_planned(
+    dataset: DataSet, given: dict[str, Any], base: Recipe, progress: Callable[[int, int], None]
+) -> tuple[Recipe, Prepared, Backbone]:
+    """The plan where answers have a place in the picture: the frame's size comes from what was measured."""
+    torch.manual_seed(base.seed)
+    backbone = backbones.create(base.model.backbone, base.model.weights)
+    facts = BackboneFacts(
+        name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
+    )
+    quick = glance(dataset)
+    named = {name: value for name, value in given.items() if value != "auto" or name not in START}
+    draft = propose_scene(quick, facts, named)
+    size = draft.data.input_size
+    assert isinstance(size, int)
+    shape = frame_shape(size, quick.widths[1], quick.heights[1])
+    _, _, workers = settle.machine(base.compute)
+    prepared = prepare.prepare(
+        dataset, draft.data, side=round(ROOM * min(shape)), seed=base.seed, workers=workers, progress=progress
+    )
+    recipe = propose_scene(prepared.fingerprint, facts, named)
+    return replace(recipe, data=replace(recipe.data, input_size=size)), prepared, backbone
+
+
 def new_model(
     recipe: Recipe, prepared: Prepared, backbone: Backbone, name: str, device: torch.device
 ) -> Model:
     """The backbone with a new last layer for the data's classes, drawn by the recipe's seed, on the device."""
     size = recipe.data.input_size
     assert isinstance(size, int)
-    expects = backbone.expects
+    expects, shape = backbone.expects, (size, size)
+    if prepared.scenes is not None:
+        measured = prepared.fingerprint
+        shape = frame_shape(size, measured.widths[1], measured.heights[1])
     preprocessing = Preprocessing(
         size=size,
-        side=round(ROOM * size),
+        side=round(ROOM * min(shape)),
         resize=recipe.data.resize,
         mean=expects.mean,
         deviation=expects.deviation,
         interpolation=expects.interpolation,
+        shape=(0, 0) if prepared.scenes is None else shape,
     )
     torch.manual_seed(recipe.seed)
-    made = Model.create(backbone, prepared.classes, preprocessing, dropout=recipe.model.dropout, name=name)
+    made = Model.create(
+        backbone,
+        prepared.classes,
+        preprocessing,
+        task=tasks.find(prepared.dataset.task),
+        dropout=recipe.model.dropout,
+        name=name,
+    )
     return made.to(device)
 
 

@@ -18,6 +18,8 @@ from convworks.data.audit import Audit
 from convworks.data.cache import ImageCache
 from convworks.data.pixels import Paths, PixelStore
 from convworks.data.record import DataSet
+from convworks.data.scenes import SceneStore
+from convworks.data.settled import settled
 from convworks.errors import DataError, RunError
 from convworks.evaluation.uncertainty import chance, majority
 from convworks.events import DataFound, SplitMade
@@ -26,6 +28,7 @@ from convworks.recipe.options import DataOptions
 
 Part = Literal["learn", "tune", "measure"]
 SAMPLED = 200  # headers that are read for the sizes of a set
+SCENES = ("localization", "detection", "segmentation")  # tasks whose answers have a place in the picture
 MEMORY = 0.3  # share of the free memory that pictures may fill
 
 
@@ -33,7 +36,8 @@ MEMORY = 0.3  # share of the free memory that pictures may fill
 class Prepared:
     """The usable images: class ids by record, and which positions learn, choose and measure.
 
-    `learn`, `tune` and `measure` are positions in `audit.dataset.records`, and so in `store`.
+    `learn`, `tune` and `measure` are positions in `audit.dataset.records`, and so in `store`, and in `scenes`, which is
+    there where answers have a place in the picture; then labels are -1.
     """
 
     audit: Audit
@@ -44,6 +48,7 @@ class Prepared:
     store: PixelStore
     fingerprint: Fingerprint
     how: str
+    scenes: SceneStore | None = None
 
     @property
     def dataset(self) -> DataSet:
@@ -60,8 +65,11 @@ class Prepared:
         return tuple(self.dataset.records[row].path for row in rows.tolist())
 
     def counts(self, rows: Int[np.ndarray, "r"]) -> dict[str, int]:
-        """How many of some images there are of each class."""
-        found = Counter(self.dataset.records[row].label for row in rows.tolist())
+        """How many of some images there are of each class; where an image shows several, how many show each."""
+        found: Counter[str] = Counter()
+        for row in rows.tolist():
+            record = self.dataset.records[row]
+            found.update({record.label} if record.label else {one.name for one in record.boxes})
         return {name: found[name] for name in self.classes}
 
 
@@ -107,9 +115,12 @@ def prepare(
     )
     usable = found.dataset
     ids = {name: place for place, name in enumerate(usable.classes)}
-    labels = np.array([ids[record.label] for record in usable.records], np.int64)
+    labels = np.array([ids.get(record.label, -1) for record in usable.records], np.int64)
     learn, tune, measured, how = _parts(found, options, seed)
     _enough(usable, labels, learn, measured)
+    scenes = None
+    if usable.task in SCENES:
+        scenes = SceneStore(usable, ids, side, int(MEMORY * free_memory()), max_pixels=options.max_pixels)
     return Prepared(
         audit=found,
         labels=labels,
@@ -119,6 +130,7 @@ def prepare(
         store=store.select(found.positions.tolist()),
         fingerprint=measure.fingerprint(found),
         how=how,
+        scenes=scenes,
     )
 
 
@@ -215,7 +227,9 @@ def as_before(prepared: Prepared, before: dict[str, Any]) -> Prepared:
     old = [
         exact.get((path, digest)) or by_content.get(digest) or by_path.get(path) for path, _, _, digest in now
     ]
-    of_group = {group: part for group, part in zip(prepared.audit.together.tolist(), old, strict=True) if part}
+    of_group = {
+        group: part for group, part in zip(prepared.audit.together.tolist(), old, strict=True) if part
+    }
     parts = np.array(
         [
             was or of_group.get(group) or drawn
@@ -237,7 +251,7 @@ def free_memory() -> int:
 
 def read(root: Path, source: str = "auto") -> DataSet:
     """The data set in a folder or a file, read as the format `source`; raises DataError for what is none."""
-    return sources.read(root, source=source)
+    return settled(sources.read(root, source=source))
 
 
 def _parts(
@@ -275,7 +289,7 @@ def _enough(
     measured: Int[np.ndarray, "m"],
 ) -> None:
     missing = [name for place, name in enumerate(dataset.classes) if not (labels[learn] == place).any()]
-    if missing:
+    if missing and dataset.task == "classification":
         raise DataError(
             f"There is nothing to learn {', '.join(missing[:5])} from.",
             fix="add images of it, or leave the class out",

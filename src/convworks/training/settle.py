@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
+from convworks.geometry.boxes import Size
 from convworks.model import Net, find_device
 from convworks.recipe.options import ComputeOptions, Recipe
 from convworks.recipe.propose import with_values_and_reasons
@@ -30,7 +32,7 @@ def machine(options: ComputeOptions) -> tuple[torch.device, int, int]:
 
 
 def settled(
-    recipe: Recipe, net: Net, size: int, *, device: torch.device, threads: int, workers: int
+    recipe: Recipe, net: Net, size: Size, *, device: torch.device, threads: int, workers: int
 ) -> Recipe:
     """The recipe with every `auto` of its compute section replaced by what is fastest here, with the reason."""
     options = recipe.compute
@@ -48,11 +50,12 @@ def settled(
 
 
 def with_micro_batch(
-    recipe: Recipe, net: Net, size: int, first: int, *, live: bool, processes: int
+    recipe: Recipe, net: Net, size: Size, first: int, *, live: bool, processes: int, entry: int | None = None
 ) -> Recipe:
     """The recipe with its micro-batch settled: as many pictures at once as memory and the team allow.
 
-    While batch norm learns (`live`) it is the virtual batch over which statistics are taken, and the number of
+    `first` is the first stage that learns, `entry` (by default the same) the one that reads the pictures. While batch
+    norm learns (`live`) the micro-batch is the virtual batch over which statistics are taken, and the number of
     processes does not change it.
     """
     if recipe.compute.micro_batch != "auto":
@@ -65,7 +68,7 @@ def with_micro_batch(
             compute__micro_batch=min(batch, VIRTUAL_BATCH),
         )
     device = next(net.parameters()).device
-    each = activation_bytes(net, size, first)
+    each = activation_bytes(net, size, first if entry is None else entry)
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     fits = max(1, int(SHARE * free / max(each, 1)))
     share = -(-batch // processes)
@@ -78,8 +81,8 @@ def with_micro_batch(
     )
 
 
-def activation_bytes(net: Net, size: int, first: int) -> int:
-    """The bytes that one picture's forward pass keeps for the backward pass, measured, weights not counted."""
+def activation_bytes(net: Net, size: Size, first: int) -> int:
+    """The bytes that a picture's forward pass from stage `first` on keeps for the way back, weights not counted."""
     device = next(net.parameters()).device
     weights = {value.untyped_storage().data_ptr() for value in net.parameters()}
     seen: dict[int, int] = {}
@@ -90,7 +93,7 @@ def activation_bytes(net: Net, size: int, first: int) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return value
 
-    x = torch.zeros(1, 3, size, size, device=device)
+    x = torch.zeros(1, 3, *size, device=device)
     with torch.no_grad():
         for stage in list(net.backbone.stages)[:first]:
             x = stage(x)
@@ -101,7 +104,7 @@ def activation_bytes(net: Net, size: int, first: int) -> int:
     return total
 
 
-def _fastest(net: Net, size: int, device: torch.device, options: ComputeOptions) -> tuple[str, bool, str]:
+def _fastest(net: Net, size: Size, device: torch.device, options: ComputeOptions) -> tuple[str, bool, str]:
     precisions = ("float32", "bfloat16") if options.precision == "auto" else (options.precision,)
     orders = (True, False) if options.channels_last == "auto" else (options.channels_last,)
     if not _has_bfloat16(device) and options.precision == "auto":
@@ -110,7 +113,7 @@ def _fastest(net: Net, size: int, device: torch.device, options: ComputeOptions)
     for last in orders:
         placed = torch.channels_last if last else torch.contiguous_format
         net.to(memory_format=placed)  # pyright: ignore[reportCallIssue]
-        x = torch.zeros(TRIED, 3, size, size, device=device).contiguous(memory_format=placed)
+        x = torch.zeros(TRIED, 3, *size, device=device).contiguous(memory_format=placed)
         for precision in precisions:
             times[precision, last] = _timed(_pass(net, x, getattr(torch, precision)), device)
     if len(times) == 1:
@@ -126,7 +129,7 @@ def _pass(net: nn.Module, x: torch.Tensor, precision: torch.dtype) -> Callable[[
     def run() -> None:
         with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
             outputs = net(x)
-        outputs.float().sum().backward()
+        torch.stack([value.float().sum() for value in tree_leaves(outputs)]).sum().backward()
         net.zero_grad(set_to_none=True)
 
     return run

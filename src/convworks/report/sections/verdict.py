@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from convworks.events import Finding, Finished, Interrupted, Scored
+import math
+
+from convworks.events import Finding, Finished, Interrupted, Measured, Scored
 from convworks.report.markup import Child, Markup, join, percent, tag
 from convworks.report.story import Story
 from convworks.report.wording import count, duration, sentence
@@ -24,6 +26,11 @@ def header(story: Story) -> Markup:
 
 
 def _sentences(story: Story) -> tuple[str, Child]:
+    measured = story.scenes.measured() if story.scenes else None
+    if measured is not None and measured.of:
+        whose = "it has never seen" if measured.chosen_on == "nothing" else "that also chose it"
+        headline = f"{measured.measure} {measured.value:.3f} on {count(measured.of, 'image')} {whose}."
+        return headline, _expected(measured)
     scored = story.scored
     if scored is None or scored.of == 0:
         stopped = story.last(Interrupted)
@@ -38,6 +45,17 @@ def _sentences(story: Story) -> tuple[str, Child]:
     whose = "it has never seen" if scored.chosen_on == "nothing" else "that also chose it"
     headline = f"Right on {scored.right:,} of {scored.of:,} images {whose}."
     return headline, _lead(scored)
+
+
+def _expected(measured: Measured) -> str:
+    """What to expect of the measure on other images, and which class is the hardest."""
+    said = measured.said
+    if math.isfinite(measured.low):
+        said = f"On images like these, expect between {measured.low:.2f} and {measured.high:.2f}. {said}"
+    known = sorted((value, name) for name, value in measured.classes if math.isfinite(value))
+    if len(known) > 1:
+        said += f" Hardest is {known[0][1]} ({known[0][0]:.2f}), easiest {known[-1][1]} ({known[-1][0]:.2f})."
+    return said
 
 
 def _lead(scored: Scored) -> str:

@@ -1,0 +1,149 @@
+"""Semantic segmentation: "class label + an outline of every object", here as the class of every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
+from convworks.backbones.contract import Stage
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import Move, crop
+from convworks.metrics import overlap
+from convworks.samples import IGNORE, Sample, Segmentation
+from convworks.tasks.contract import Evidence, Loss, Scenes, Summary, Task
+
+WIDTH = 64  # channels of the pyramid
+FINEST = 4  # stride at which classes are told apart
+
+
+class PyramidDecoder(nn.Module):
+    """A light pyramid: maps of stride 4 and more, each made `WIDTH` wide, summed from the coarsest on.
+
+    Source: Kirillov et al., Panoptic feature pyramid networks (1901.02446), section 3.2, with sums throughout.
+    """
+
+    def __init__(self, info: Sequence[Stage], classes: int, dropout: float) -> None:
+        super().__init__()
+        self.taps = taps(info)
+        self.lateral = nn.ModuleList(nn.Conv2d(info[tap].channels, WIDTH, 1, bias=False) for tap in self.taps)
+        self.norm = nn.ModuleList(nn.BatchNorm2d(WIDTH) for _ in self.taps)
+        self.smooth = nn.Sequential(
+            nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True)
+        )
+        self.dropout = nn.Dropout2d(dropout / 2)
+        self.classify = nn.Conv2d(WIDTH, classes, 1)
+
+    def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n k h w"]:
+        """The logits at the stride of the finest map that is read."""
+        total: Tensor | None = None
+        for tap, lateral, norm in reversed(list(zip(self.taps, self.lateral, self.norm, strict=True))):
+            here = norm(lateral(maps[tap]))
+            if total is not None:
+                here = here + F.interpolate(total, here.shape[-2:], mode="bilinear", align_corners=False)
+            total = F.relu(here)
+        assert total is not None
+        return self.classify(self.dropout(self.smooth(total)))
+
+
+def taps(info: Sequence[Stage]) -> list[int]:
+    """The last stage of each stride from `FINEST` on: which maps a pyramid reads."""
+    last = {stage.stride: place for place, stage in enumerate(info)}
+    chosen = [place for stride, place in sorted(last.items()) if stride >= FINEST]
+    return chosen or [len(info) - 1]
+
+
+def head(info: Sequence[Stage], classes: int, dropout: float) -> PyramidDecoder:
+    """A new decoder for a net whose stages `info` describes."""
+    return PyramidDecoder(info, classes, dropout)
+
+
+def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
+    """The class maps of some samples of one size, 255 where a pixel does not count."""
+    return {"class_map": torch.from_numpy(np.stack([sample.class_map for sample in samples]))}
+
+
+def cross_entropy_and_dice(
+    outputs: Float[Tensor, "n k h w"], targets: Mapping[str, Tensor], progress: float, dice: float = 0.5
+) -> Loss:
+    """Mean cross-entropy over the pixels that count, and `dice` times one minus the mean Dice of the classes there.
+
+    Each image counts alike, so that the mean over a batch does not depend on how it was cut.
+
+    Source: Milletari et al., V-Net (1606.04797), section 3, for Dice.
+    """
+    wanted: Int[Tensor, "n h2 w2"] = targets["class_map"].long()
+    logits = F.interpolate(outputs.float(), wanted.shape[-2:], mode="bilinear", align_corners=False)
+    counts = wanted != IGNORE
+    each = F.cross_entropy(logits, wanted, reduction="none", ignore_index=IGNORE)
+    pixels = counts.sum((1, 2))
+    loss = each.sum((1, 2)) / pixels.clamp(min=1)
+    if dice:
+        probabilities = logits.softmax(1) * counts[:, None]
+        truth = F.one_hot(wanted.where(counts, 0), logits.shape[1]).permute(0, 3, 1, 2) * counts[:, None]
+        both = (probabilities * truth).sum((2, 3))
+        there = truth.sum((2, 3))
+        share = (2 * both + 1) / (probabilities.sum((2, 3)) + there + 1)
+        present = there > 0
+        mean = (share * present).sum(1) / present.sum(1).clamp(min=1)
+        loss = loss + dice * (1 - mean) * (pixels > 0)
+    return Loss(total=loss.sum(), weight=torch.tensor(float(len(wanted))))
+
+
+def decode(outputs: Float[Tensor, "n k h w"], names: Sequence[str]) -> list[Float[np.ndarray, "k h w"]]:
+    """The logits of each image, at the stride of the net."""
+    return list(outputs.numpy())
+
+
+def restore(answer: Float[np.ndarray, "k h w"], move: Move, size: Size, names: Sequence[str]) -> Segmentation:
+    """The class of every pixel of the original: logits enlarged first, then the largest taken."""
+    (high, wide), (height, width) = answer.shape[1:], move.size
+    way = move.then(crop((0, 0, width, height), (high, wide)))
+    matrix = (TO_MIDDLES @ way.matrix @ FROM_MIDDLES)[:2]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    best = np.full(size, -np.inf, np.float32)
+    class_map = np.zeros(size, np.uint8)
+    for place, plane in enumerate(answer):
+        grown = cv2.warpAffine(plane, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        better = grown > best
+        class_map[better] = place
+        best[better] = grown[better]
+    return Segmentation(class_map=class_map, names=tuple(names))
+
+
+def observe(prediction: Segmentation, sample: Sample, names: Sequence[str]) -> Evidence:
+    """Pixels by true class (row) and answered class (column)."""
+    return {"counts": overlap.class_counts(sample.class_map, prediction.class_map, len(names))}
+
+
+def summarise(evidence: Sequence[Evidence], names: Sequence[str]) -> Summary:
+    """Mean IoU first, the other measures of the paper, and the IoU of each class."""
+    table = np.zeros((len(names), len(names)), np.int64)
+    for one in evidence:
+        table = table + one["counts"]
+    return Summary(
+        measures={
+            "mean IoU": overlap.mean_iou(table),
+            "pixel accuracy": overlap.pixel_accuracy(table),
+            "mean accuracy": overlap.mean_accuracy(table),
+            "weighted IoU": overlap.weighted_iou(table),
+        },
+        classes=dict(zip(names, overlap.ious(table).tolist(), strict=True)),
+    )
+
+
+SEGMENTATION = Task(
+    name="segmentation",
+    head=head,
+    targets=targets,
+    loss=partial(cross_entropy_and_dice, dice=0.5),
+    decode=decode,
+    scenes=Scenes(restore=restore, observe=observe, summarise=summarise),
+)

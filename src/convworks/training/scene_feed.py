@@ -1,0 +1,118 @@
+"""What a net is fed whose answers have a place in the picture: frames, with everything in them moved along.
+
+A batch is a pure function of (seed, epoch, positions), whatever came before it and however many threads make it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from convworks.augmentation import mix, plan
+from convworks.augmentation.plan import Drawn
+from convworks.augmentation.preprocess import Preprocessing
+from convworks.data.scenes import SceneStore
+from convworks.geometry.boxes import Size
+from convworks.recipe.options import AugmentationOptions
+from convworks.samples import Batch, Sample
+from convworks.tasks.contract import Task
+from convworks.training.feed import AHEAD
+
+TRIES = 10  # draws of a frame, of which the first that shows a rare class is taken where one is asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SceneFeed:
+    """Samples of the images at `rows` of a store, augmented anew each epoch by threads, as batches of a task.
+
+    `augmentation` None gives the fixed view by which a model judges; else frames of `frame` (height, width) are
+    drawn. An epoch below `mosaic_until` may put four images into one frame. `rare` holds the classes that a third of
+    the frames have to show where their image does.
+    """
+
+    store: SceneStore
+    rows: Sequence[int]
+    task: Task
+    preprocessing: Preprocessing
+    frame: Size
+    seed: int
+    workers: int
+    augmentation: AugmentationOptions | None = None
+    mosaic_until: int = 0
+    rare: tuple[int, ...] = ()
+
+    def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
+        """One batch for each of `parts`, made ahead by the threads."""
+        height, width = self.frame
+        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w 3"], list[Future[Sample]]]] = (
+            deque()
+        )
+        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="feed") as pool:
+            for part in parts:
+                memory = np.empty((len(part), height, width, 3), np.float32)
+                work = [
+                    pool.submit(self._fill, memory[place], int(at), epoch) for place, at in enumerate(part)
+                ]
+                waiting.append((part, memory, work))
+                if len(waiting) > AHEAD:
+                    yield self._finished(*waiting.popleft())
+            while waiting:
+                yield self._finished(*waiting.popleft())
+
+    def _finished(
+        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n h w 3"], work: list[Future[Sample]]
+    ) -> Batch:
+        samples = [future.result() for future in work]
+        return Batch(
+            images=torch.from_numpy(memory).permute(0, 3, 1, 2),
+            targets=self.task.targets(samples),
+            indices=torch.from_numpy(part),
+        )
+
+    def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> Sample:
+        """The sample in its frame; `out` becomes the numbers that the net reads of it."""
+        prepare, sample = self.preprocessing, self.store.get(self.rows[position])
+        if self.augmentation is None:
+            done = plan.apply(prepare.drawn(sample.image.shape[:2]), sample)
+        else:
+            done = self._augmented(self.augmentation, sample, position, epoch)
+        out[:] = prepare.normalise(done.image).transpose(1, 2, 0)
+        return done
+
+    def _augmented(self, options: AugmentationOptions, sample: Sample, position: int, epoch: int) -> Sample:
+        generator = plan.rng(self.seed, epoch, self.rows[position], 0)
+        if epoch < self.mosaic_until and generator.random() < options.mosaic:
+            others = generator.integers(0, len(self.rows), 3).tolist()
+            company = [sample, *(self.store.get(self.rows[other]) for other in others)]
+            return mix.mosaic(company, options, generator, self.frame)
+        wanted = self._wanted(sample, generator)
+        drawn = self._drawn(options, sample, generator)
+        for _ in range(TRIES):
+            if wanted < 0 or bool((_seen(drawn, sample) == wanted).any()):
+                break
+            drawn = self._drawn(options, sample, generator)
+        return plan.apply(drawn, sample)
+
+    def _drawn(self, options: AugmentationOptions, sample: Sample, generator: np.random.Generator) -> Drawn:
+        size = (sample.image.shape[0], sample.image.shape[1])
+        return plan.draw(options, generator, size, self.frame, self.preprocessing.resize)
+
+    def _wanted(self, sample: Sample, generator: np.random.Generator) -> int:
+        """A rare class of the sample that its frame is to show, in a third of all draws; else -1."""
+        if not self.rare or generator.random() >= 1 / 3:
+            return -1
+        there = [one for one in self.rare if bool((sample.class_map == one).any())]
+        return there[int(generator.integers(len(there)))] if there else -1
+
+
+def _seen(drawn: Drawn, sample: Sample) -> np.ndarray:
+    """The class map that a draw shows."""
+    blank = np.zeros((*sample.class_map.shape, 3), np.uint8)
+    quiet = replace(drawn, colour=None, table=None, blur=0.0, sharpen=0.0, noise=0.0)
+    return plan.apply(quiet, Sample(image=blank, class_map=sample.class_map)).class_map

@@ -1,0 +1,189 @@
+"""Training of nets whose answers have a place in the picture: new parts on a pretrained net, over the epochs.
+
+There is no probe: the new part reads maps of several stages, and learns with them. The best epoch, chosen on the tuning
+images, becomes the model; images that chose nothing measure it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+
+import torch
+
+from convworks.data.load import load
+from convworks.data.record import DataSet, Record, SetAside
+from convworks.evaluation.scenes import SceneEvaluation
+from convworks.events import Candidate, Chooser, Event, RecipeSettled, StageStarted
+from convworks.geometry.boxes import Size
+from convworks.model import Model
+from convworks.recipe.options import flat
+from convworks.tasks.contract import Evidence
+from convworks.training import checkpoint as checkpoints
+from convworks.training import settle
+from convworks.training.epochs import Schedule, epochs
+from convworks.training.finetune import digest, marked
+from convworks.training.learner import Learner, has_live_statistics
+from convworks.training.prepare import Prepared
+from convworks.training.scene_feed import SceneFeed
+from convworks.training.scene_judge import SceneJudge
+from convworks.training.team import Team
+from convworks.training.work import Work
+
+LAST = 0.9  # the share of the epochs after which frames hold one image each
+RARE = 0.5  # a class of fewer pixels than this share of an even part is rare
+
+
+def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[Event, None, bool]:
+    """The net over the epochs; its best one becomes the model. Returns False where it was interrupted."""
+    model, data, recipe = work.model, work.data, work.recipe
+    options, backbone = recipe.optimiser, model.net.backbone
+    scratch = recipe.transfer.mode == "scratch"
+    freeze = recipe.transfer.freeze if isinstance(recipe.transfer.freeze, int) and not scratch else 0
+    model.net.requires_grad_(True)
+    backbone.freeze(freeze, statistics=not scratch)
+    frame = training_frame(model.preprocessing.seen, recipe.data.crop)
+    live = has_live_statistics(model.net)
+    if recipe.compute.micro_batch == "auto":
+        settled = settle.with_micro_batch(
+            recipe, model.net, frame, freeze, live=live, processes=work.team.size, entry=0
+        )
+        work.recipe = work.team.from_leader(settled)
+    work.settle({"transfer.freeze": "the first filters fit any picture"}, transfer__freeze=freeze)
+    yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
+    before = digest(model, freeze)
+    learner = Learner(
+        model.net,
+        model.task,
+        options,
+        work.team,
+        first=freeze,
+        entry=0,
+        precision=work.precision,
+        seed=recipe.seed,
+    )
+    learns = sum(value.numel() for value in learner.parameters.values())
+    stage = "train" if scratch else "finetune"
+    frozen = f"the stages after the {freeze} frozen ones, and the new part" if freeze else "every stage"
+    yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
+    micro = work.recipe.compute.micro_batch
+    assert isinstance(micro, int)
+    schedule = Schedule(
+        stage=stage,
+        options=options,
+        n=len(data.learn),
+        micro=micro,
+        seed=recipe.seed,
+        gradual=False,
+        stages=work.stages,
+        values=flat(work.recipe),
+    )
+    judge = SceneJudge(
+        feed=scene_feed(work, data.tune.tolist(), None),
+        task=model.task,
+        classes=data.classes,
+        mark=marked(data),
+    )
+    best = yield from epochs(
+        learner,
+        schedule,
+        scene_feed(work, data.learn.tolist(), frame),
+        judge,
+        names=lambda rows: data.paths(data.learn[rows]),
+        run=work.run,
+        saved=saved,
+        stop=work.stop,
+    )
+    assert digest(model, freeze) == before, "a frozen stage changed"
+    if best is None:
+        return False
+    model.net.load_state_dict({**best.weights, **best.buffers}, strict=False)
+    found = best.verdict
+    yield Candidate(
+        name=f"epoch {best.epoch + 1}",
+        right=0,
+        of=found.of,
+        loss=found.loss,
+        chosen=True,
+        measure=found.measure,
+        value=found.value,
+    )
+    return True
+
+
+def scene_feed(work: Work, rows: Sequence[int], frame: Size | None) -> SceneFeed:
+    """The images at some rows, in augmented frames of `frame`, or, where that is None, as they are judged."""
+    data, recipe = work.data, work.recipe
+    assert data.scenes is not None
+    return SceneFeed(
+        store=data.scenes,
+        rows=rows,
+        task=work.model.task,
+        preprocessing=work.model.preprocessing,
+        frame=frame or work.model.preprocessing.seen,
+        seed=recipe.seed,
+        workers=work.workers,
+        augmentation=recipe.augmentation if frame else None,
+        mosaic_until=round(LAST * recipe.optimiser.epochs),
+        rare=rare_classes(data) if frame and recipe.task == "segmentation" else (),
+    )
+
+
+def training_frame(seen: Size, crop: int) -> Size:
+    """Height and width of what training sees of a frame: its longer side is `crop` pixels, in multiples of 32.
+
+    >>> training_frame((384, 480), 320), training_frame((384, 480), 0)
+    ((256, 320), (384, 480))
+    """
+    longer = max(seen)
+    if not 0 < crop < longer:
+        return seen
+    height, width = (max(32, 32 * round(side * crop / longer / 32)) for side in seen)
+    return height, width
+
+
+def rare_classes(data: Prepared) -> tuple[int, ...]:
+    """The classes that cover few pixels of the training images, by up to 200 of them."""
+    assert data.scenes is not None
+    counts: Counter[int] = Counter()
+    for row in data.learn[:: max(1, len(data.learn) // 200)].tolist():
+        values, sizes = torch.unique(
+            torch.from_numpy(data.scenes.get(row).class_map.copy()), return_counts=True
+        )
+        counts.update(dict(zip(values.tolist(), sizes.tolist(), strict=True)))
+    known = {place: counts[place] for place in range(len(data.classes)) if counts[place]}
+    even = sum(known.values()) / max(len(known), 1)
+    return tuple(place for place, pixels in known.items() if pixels < RARE * even)
+
+
+def measured_scenes(made: Model, prepared: Prepared, team: Team) -> SceneEvaluation:
+    """The measured images through the finished model, from their files, shared over the team, exact."""
+    records = [prepared.dataset.records[row] for row in prepared.measure.tolist()]
+    return evaluated(made, prepared.dataset, records, team, "nothing")
+
+
+def evaluated(
+    made: Model, dataset: DataSet, records: Sequence[Record], team: Team, chosen_on: Chooser
+) -> SceneEvaluation:
+    """What the model says of some records, compared with their annotation in the original pictures."""
+    began = time.monotonic()
+    scenes = made.task.scenes
+    assert scenes is not None
+    ids = {name: place for place, name in enumerate(made.classes)}
+    records = [records[place] for place in team.share(len(records))]
+    found: list[tuple[str, Evidence]] = []
+    answers = made.predictions([dataset.root / record.path for record in records])
+    for record, answer in zip(records, answers, strict=True):
+        if isinstance(answer, SetAside):
+            continue
+        found.append((record.path, scenes.observe(answer, load(dataset, record, ids), made.classes)))
+    every = [one for part in team.gather(found) for one in part]
+    return SceneEvaluation.of(
+        made.task,
+        root=str(dataset.root),
+        classes=made.classes,
+        found=sorted(every, key=lambda one: one[0]),
+        chosen_on=chosen_on,
+        seconds=time.monotonic() - began,
+    )
