@@ -104,7 +104,12 @@ $(PEERS_READY): bench/requirements.txt $(READY)
 
 bench: setup bench-env
 	@$(RUN) bench/startup.py
+	@$(RUN) bench/arithmetic.py
 	@$(RUN) bench/augment.py
+	@$(RUN) bench/decode.py
+	@$(RUN) bench/index.py
+	@$(RUN) bench/audit.py
+	@$(RUN) bench/design.py
 	@$(PEERS) -W ignore bench/train_step.py
 	@$(RUN) bench/transfer.py
 

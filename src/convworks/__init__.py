@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convworks.data.glance import propose_net as propose_net
     from convworks.inspection.check import check as check
     from convworks.recipe.options import Recipe as Recipe
+    from convworks.report.demonstrations.frame import demonstrate as demonstrate
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _HOMES = {
     "Recipe": "convworks.recipe.options",
     "check": "convworks.inspection.check",
     "convert": "convworks.data.convert",
+    "demonstrate": "convworks.report.demonstrations.frame",
     "design": "convworks.arithmetic.summary",
     "evaluate": "convworks.api",
     "load": "convworks.api",
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "check",
     "convert",
+    "demonstrate",
     "design",
     "evaluate",
     "load",
