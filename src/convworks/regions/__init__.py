@@ -1,0 +1,1 @@
+"""The parts of every detector: proposals, region features, coding, matching, sampling, losses, suppression."""
