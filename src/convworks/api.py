@@ -14,8 +14,10 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from convworks import model, tasks
+from convworks.data.load import shows
 from convworks.data.record import DataSet, SetAside, named
 from convworks.errors import ConvworksError, DataError, RecipeError
+from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
 from convworks.evaluation.scenes import SceneEvaluation
 from convworks.events import Event, Finished
@@ -23,7 +25,7 @@ from convworks.files import write_whole
 from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
-from convworks.samples import Classification
+from convworks.samples import Classification, MultiLabel
 from convworks.training import job, memory, plan, prepare
 from convworks.training import run as runs
 from convworks.training.job import Job
@@ -33,6 +35,7 @@ from convworks.training.team import Team, joined
 
 Part = Literal["all", "train", "val", "test"]
 Watch = Callable[[Iterator[Event]], Iterator[Event]]
+AnyEvaluation = Evaluation | LabelEvaluation | SceneEvaluation
 
 
 @dataclass(kw_only=True, eq=False)
@@ -41,7 +44,7 @@ class Trained(Model):
 
     run: Path
 
-    def evaluate(self, data: str | Path, *, part: Part = "all") -> Evaluation | SceneEvaluation:
+    def evaluate(self, data: str | Path, *, part: Part = "all") -> AnyEvaluation:
         """How it does on labelled images; see `evaluate`."""
         return evaluate(self, data, part=part)
 
@@ -104,7 +107,7 @@ def propose(data: str | Path, **options: Any) -> Recipe:
 
 def evaluate(
     of: Model | str | Path, data: str | Path, *, part: Part = "all", device: str = "auto"
-) -> Evaluation | SceneEvaluation:
+) -> AnyEvaluation:
     """How a model does on labelled images; classes are matched by name.
 
     `part` is "all", or "train", "val" or "test" of data that is so divided. Files that cannot be read are left out
@@ -127,10 +130,16 @@ def evaluate(
         known = _known(judge, [dataset.root / record.path for record in records])
         _flattered(known, len(records))
         return evaluated(judge, dataset, records, Team(), "tuning" if known else "nothing")
+    if judge.task.several != (dataset.task == "multilabel"):
+        kind = "several classes, or none" if judge.task.several else "one class"
+        raise DataError(
+            f"{dataset.root} is a set for {dataset.task}; the model says {kind} of an image.",
+            fix="evaluate it on data like those that it learned from",
+        )
     ids = {name: place for place, name in enumerate(judge.classes)}
     began = time.monotonic()
     answers = cast(
-        list[Classification | SetAside],
+        list[Classification | MultiLabel | SetAside],
         list(judge.predictions([dataset.root / record.path for record in records])),
     )
     kept = [(r, a) for r, a in zip(records, answers, strict=True) if not isinstance(a, SetAside)]
@@ -149,6 +158,17 @@ def evaluate(
     for row, (_, answer) in enumerate(kept):
         for name, probability in zip(answer.names, answer.probabilities, strict=True):
             rows[row, ids[name]] = probability
+    if judge.task.several:
+        return LabelEvaluation.of(
+            root=str(dataset.root),
+            classes=judge.classes,
+            paths=[record.path for record, _ in kept],
+            truth=np.stack([shows(record, ids) for record, _ in kept]),
+            probabilities=rows,
+            thresholds=judge.cuts,
+            chosen_on="tuning" if known else "nothing",
+            seconds=time.monotonic() - began,
+        )
     return Evaluation(
         root=str(dataset.root),
         classes=judge.classes,
@@ -255,7 +275,7 @@ def _whole(place: Run | None, team: Team, work: Job) -> Generator[Event, None, T
 
 
 def _written(
-    made: Model, evaluation: Evaluation | SceneEvaluation, folder: Path, began: float, cpu: float
+    made: Model, evaluation: AnyEvaluation, folder: Path, began: float, cpu: float
 ) -> Iterator[Event]:
     made.save(folder)
     write_whole(folder / "evaluation.json", evaluation.to_json().encode())

@@ -22,6 +22,7 @@ class DataFound:
     """What was read: usable images by class, sizes as (smallest, median, largest) short side, and what was set aside.
 
     `set_aside` holds (path, reason); `notes` are remarks in words; `copies` counts images that have a copy in the set.
+    `total` is how many images there are where one may show several classes or none, 0 where each shows one.
     """
 
     root: str
@@ -32,6 +33,12 @@ class DataFound:
     set_aside: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     copies: int = 0
+    total: int = 0
+
+    @property
+    def images(self) -> int:
+        """How many images there are."""
+        return self.total or sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +98,14 @@ class DepthProbed:
     """Accuracy of a linear model on what each stage of the net gives, cross-validated on the training images.
 
     `stages` holds (name, accuracy) from the input on; `freeze` says how many stages stay frozen and `why` in words.
+    `measure` names what stands in the place of accuracy where answers are not right or wrong.
     """
 
     stages: tuple[tuple[str, float], ...]
     n: int
     freeze: int
     why: str
+    measure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,9 @@ class Looked:
 class Model:
     """A net that predicts, and everything that this needs.
 
-    `temperature` divides the logits, so that a probability of .8 is right 8 times in 10. `facts` are for people
-    and reports: versions, environment, command, recipe.
+    `temperature` divides the logits, so that a probability of .8 is right 8 times in 10. `thresholds`, one a class,
+    say from which probability on a class is named, where an image may show several. `facts` are for people and
+    reports: versions, environment, command, recipe.
     """
 
     net: Net
@@ -87,6 +88,7 @@ class Model:
     preprocessing: Preprocessing
     name: str = "model"
     temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
     dropout: float = 0.0
     channels_last: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -112,6 +114,11 @@ class Model:
             name=name,
             dropout=dropout,
         )
+
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """From which probability on each class is named, where an image may show several: 1/2 unless chosen."""
+        return self.thresholds or (0.5,) * len(self.classes)
 
     @property
     def device(self) -> torch.device:
@@ -198,7 +205,8 @@ class Model:
         frames = np.stack([one.frame for one in looked])
         scenes = self.task.scenes
         if scenes is None:
-            return self.task.decode(self.logits(frames), self.classes)
+            said = self.task.decode(self.logits(frames), self.classes)
+            return [replace(one, thresholds=self.cuts) for one in said] if self.task.several else said
         answers = self.task.decode(self.outputs(frames), self.classes)
         pairs = zip(answers, looked, strict=True)
         return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
@@ -238,6 +246,7 @@ class Model:
             "backbone": backbone.name,
             "dropout": self.dropout,
             "temperature": self.temperature,
+            **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
             "channels_last": self.channels_last,
             "input": asdict(self.preprocessing),
             "weights": asdict(backbone.card),
@@ -284,6 +293,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         raise ModelFileError(f"{place / WEIGHTS} is no safetensors file; nothing in it was run.") from error
     _fill(model.net, state, place)
     model.temperature, model.channels_last = facts["temperature"], facts["channels_last"]
+    model.thresholds = tuple(facts.get("thresholds", ()))
     model.facts = facts
     model.net.eval()
     if model.channels_last:

@@ -40,6 +40,10 @@ def _no_map() -> UInt8[np.ndarray, "0 0"]:
     return np.zeros((0, 0), np.uint8)
 
 
+def _nothing_shown() -> Bool[np.ndarray, "0"]:
+    return np.zeros((0,), np.bool_)
+
+
 def _no_points() -> Float[np.ndarray, "0 0 2"]:
     return np.zeros((0, 0, 2), np.float32)
 
@@ -48,13 +52,15 @@ def _no_points() -> Float[np.ndarray, "0 0 2"]:
 class Sample:
     """One image as arrays, with everything that is known of it; what moves the image moves the rest.
 
-    `image` is HWC uint8 RGB. `label` is the class of the whole image, -1 where there is none. `boxes` (n, 4) go with
+    `image` is HWC uint8 RGB. `label` is the class of the whole image, -1 where there is none. `shows` (k,) says of each
+    class whether it is in the image, where that was asked of whole images; else it is empty. `boxes` (n, 4) go with
     `labels` (n,), with `masks` (n, h, w), one an object, and with `points` (n, k, 2) as x, y in pixels, NaN where
     a point is not known. `class_map` (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     label: int = -1
+    shows: Bool[np.ndarray, "c"] = field(default_factory=_nothing_shown)
     boxes: Float[np.ndarray, "n 4"] = field(default_factory=_no_boxes)
     labels: Int[np.ndarray, "n"] = field(default_factory=_no_labels)
     masks: Bool[np.ndarray, "m _ _"] = field(default_factory=_no_masks)
@@ -106,6 +112,37 @@ class Classification:
 
     def __str__(self) -> str:
         return f"{self.name} {self.probability:.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiLabel:
+    """What the net says of one image that may show several classes: each class by itself, in the model's order.
+
+    A class is named where its probability in [0, 1] is at least its own threshold; probabilities do not sum to 1.
+    """
+
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    path: Path | None = None
+
+    @property
+    def shown(self) -> tuple[tuple[str, float], ...]:
+        """The classes that are named, with their probabilities, the most probable first."""
+        rows = zip(self.names, self.probabilities, self.thresholds, strict=True)
+        named = [(name, probability) for name, probability, threshold in rows if probability >= threshold]
+        return tuple(sorted(named, key=lambda one: -one[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the path, the classes that are named, and every class with its probability."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "classes": [name for name, _ in self.shown],
+            "probabilities": dict(zip(self.names, self.probabilities, strict=True)),
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {probability:.2f}" for name, probability in self.shown) or "nothing"
 
 
 Box = tuple[float, float, float, float]
@@ -211,5 +248,5 @@ class Segmentation:
         return ", ".join(f"{name} {share:.0%}" for name, share in self.shares().items())
 
 
-Prediction = Classification | Localization | Detection | Segmentation
+Prediction = Classification | MultiLabel | Localization | Detection | Segmentation
 """What a model says of one image, by its task."""

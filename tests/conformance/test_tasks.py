@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ NAMES = ("cat", "dog", "eel")
 INFO = [Stage(name="a", channels=8, stride=2), Stage(name="b", channels=16, stride=4)]
 SIDE = 16
 SCENES = [name for name in tasks.TASKS if tasks.find(name).scenes]
-WHOLE = [name for name in tasks.TASKS if not tasks.find(name).scenes]
+SEVERAL = [name for name in tasks.TASKS if tasks.find(name).several]
+WHOLE = [name for name in tasks.TASKS if not tasks.find(name).scenes and name not in SEVERAL]
 
 
 def maps(n: int, seed: int = 0) -> list[Tensor]:
@@ -31,14 +33,15 @@ def maps(n: int, seed: int = 0) -> list[Tensor]:
 
 
 def samples(n: int) -> list[Sample]:
-    """Images of one class each, of which two have an object or an outline and some have none."""
+    """Images of one class each, which show several classes or none; some have an object or an outline."""
     made: list[Sample] = []
     for number in range(n):
         class_map = np.zeros((SIDE, SIDE), np.uint8)
         class_map[4:12, 4 : 8 + number % 5] = number % len(NAMES)
         class_map[0] = IGNORE
         image = np.full((SIDE, SIDE, 3), number, np.uint8)
-        made.append(Sample(image=image, label=number % len(NAMES), class_map=class_map))
+        shows = np.array([number % 2, number % 3 == 0, number > 5], np.bool_)
+        made.append(Sample(image=image, label=number % len(NAMES), shows=shows, class_map=class_map))
     return made
 
 
@@ -51,6 +54,8 @@ def perfect(name: str, wanted: dict[str, Tensor]) -> Tensor:
     if name == "segmentation":
         known = wanted["class_map"].long().clamp(max=len(NAMES) - 1)
         return 50.0 * nn.functional.one_hot(known, len(NAMES)).permute(0, 3, 1, 2).float()
+    if name == "multilabel":
+        return 100.0 * wanted["shows"] - 50.0
     assert name == "classification"
     return 50.0 * nn.functional.one_hot(wanted["label"], len(NAMES)).float()
 
@@ -68,6 +73,10 @@ def predictions(name: str, outputs: Tensor) -> list[Any]:
 def value(name: str, outputs: Tensor, n: int) -> float:
     """How well outputs do on the samples, in [0, 1]."""
     task, said, there = tasks.find(name), predictions(name, outputs), samples(n)
+    if task.several:
+        named = [{found for found, _ in one.shown} for one in said]
+        truth = [{NAMES[place] for place in np.flatnonzero(sample.shows)} for sample in there]
+        return float(np.mean([one == other for one, other in zip(named, truth, strict=True)]))
     if task.scenes is None:
         return float(
             np.mean([one.name == NAMES[sample.label] for one, sample in zip(said, there, strict=True)])
@@ -152,6 +161,31 @@ def test_outputs_that_are_not_sure_are_still_probabilities(name: str) -> None:
     assert sure.probability == 1
     assert sorted(sure.names) == sorted(NAMES)
     assert sum(sure.probabilities) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_each_class_is_said_by_itself_and_named_from_its_threshold_on(name: str) -> None:
+    outputs = torch.tensor([[0.0, -1.0, 2.0], [-1e4, -1e4, -1e4]])
+    mixed, empty = tasks.find(name).decode(outputs, NAMES)
+    assert mixed.probabilities == pytest.approx(torch.sigmoid(outputs[0].double()).tolist())
+    assert [found for found, _ in mixed.shown] == ["eel", "cat"], (
+        "the most probable first, one half is enough"
+    )
+    assert str(empty) == "nothing"
+    higher = replace(mixed, thresholds=(0.6, 0.2, 0.9))
+    assert higher.to_dict()["classes"] == ["dog"]
+
+
+def test_smoothing_of_yes_and_no_draws_both_nearer_to_one_half() -> None:
+    from convworks.tasks.multilabel import binary_cross_entropy
+
+    outputs = torch.randn(4, 3, generator=torch.Generator().manual_seed(3))
+    shows = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
+    soft = 0.9 * shows + 0.05
+    by_hand = -(soft * outputs.sigmoid().log() + (1 - soft) * (1 - outputs.sigmoid()).log()).mean(1).sum()
+    found = binary_cross_entropy(outputs, {"shows": shows}, 0.0, smoothing=0.1)
+    torch.testing.assert_close(found.total, by_hand)
+    assert float(found.weight) == 4
 
 
 def test_smoothing_is_spread_over_all_classes() -> None:

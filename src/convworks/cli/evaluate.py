@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from convworks.evaluation.labels import LabelEvaluation
     from convworks.evaluation.scenes import SceneEvaluation
+    from convworks.events import Finding
 
 HELP = """\
 Measure a model on labelled images, matched to its classes by name: the score with its interval, what chance and
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     from convworks import api
     from convworks.evaluation.calibration import expected_calibration_error
+    from convworks.evaluation.label_verdicts import diagnose_sets
+    from convworks.evaluation.labels import LabelEvaluation
     from convworks.evaluation.scenes import SceneEvaluation
     from convworks.evaluation.verdicts import counts_of, diagnose, score
     from convworks.files import write_whole
@@ -48,8 +52,10 @@ def run(args: argparse.Namespace) -> int:
         found = api.evaluate(model, args.data, part=args.part)
     for remark in remarks:
         print(remark.message, file=sys.stderr)
+    if isinstance(found, LabelEvaluation):
+        return _measured(found, args, list(diagnose_sets(found)))
     if isinstance(found, SceneEvaluation):
-        return _scenes(found, args)
+        return _measured(found, args, [])
     learned = model.facts.get("counts") or counts_of(found)[1]
     scored = score(found, learned)
     answers, truth = counts_of(found)
@@ -90,8 +96,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scenes(found: SceneEvaluation, args: argparse.Namespace) -> int:
-    """Say what was measured where answers have a place in the picture."""
+def _measured(
+    found: LabelEvaluation | SceneEvaluation, args: argparse.Namespace, findings: list[Finding]
+) -> int:
+    """Say what was measured where answers are not simply right or wrong."""
     from convworks.files import write_whole
     from convworks.report import wording
 
@@ -102,13 +110,12 @@ def _scenes(found: SceneEvaluation, args: argparse.Namespace) -> int:
         numbers = {name: None if math.isnan(value) else value for name, value in measured.measures}
         classes = {name: None if math.isnan(value) else value for name, value in measured.classes}
         interval = {"low": measured.low, "high": measured.high} if math.isfinite(measured.low) else {}
-        print(
-            json.dumps(
-                {"of": measured.of, "measures": numbers, "classes": classes} | interval, ensure_ascii=False
-            )
-        )
+        said = [{"code": one.code, "level": one.level, "said": one.said} for one in findings]
+        document = {"of": measured.of, "measures": numbers, "classes": classes, "findings": said}
+        print(json.dumps(document | interval, ensure_ascii=False))
         return 0
-    for tag, text in wording.entries(measured):
-        print(f"{tag:<8}{text}")
+    for event in (measured, *findings):
+        for tag, text in wording.entries(event):
+            print(f"{tag:<8}{text}")
     print(f"{'Pace':<8}{found.n / max(found.seconds, 1e-9):.1f} pictures a second, decoding included.")
     return 0

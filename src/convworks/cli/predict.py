@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convworks.data.record import SetAside
-    from convworks.samples import Classification
+    from convworks.samples import Classification, MultiLabel
 
 HELP = """\
 Ask a model what pictures show: files, or folders with all that is in them. One line a picture on screen, or a CSV
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             fix="name image files, or folders that hold some",
         )
     model = api.load(args.run, device=args.device)
-    answers: list[Classification] = []
+    answers: list[Classification | MultiLabel] = []
     aside: list[SetAside] = []
     on_screen = not (args.json or args.to)
     for answer in _watched(
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         answers.append(answer)
         if on_screen:
-            shown = ", ".join(
-                f"{name} {probability:.2f}"
-                for name, probability in zip(answer.names[: args.top], answer.probabilities, strict=False)
-            )
-            print(f"{answer.path}: {shown}", flush=True)
+            print(f"{answer.path}: {_shown(answer, args.top)}", flush=True)
     if args.to or args.json:
         _deliver(args, model.classes, answers, aside)
     for one in aside:
@@ -75,6 +71,16 @@ def run(args: argparse.Namespace) -> int:
     if aside:
         print(f"{len(aside)} of {len(files)} pictures could not be read.", file=sys.stderr)
     return 1 if aside else 0
+
+
+def _shown(answer: Classification | MultiLabel, top: int) -> str:
+    """An answer in a line: the `top` most probable classes, or all that are named where there may be several."""
+    from convworks.samples import MultiLabel
+
+    if isinstance(answer, MultiLabel):
+        return str(answer)
+    first = zip(answer.names[:top], answer.probabilities, strict=False)
+    return ", ".join(f"{name} {probability:.2f}" for name, probability in first)
 
 
 def _files(pictures: Iterable[Path]) -> Iterator[Path]:
@@ -126,9 +132,18 @@ def _deliver(
 
 
 def _table(classes: tuple[str, ...], answers: list[Any]) -> str:
-    """A CSV: path, class, probability, then each class's probability."""
+    """A CSV: path, class, probability, then each class's probability; path, classes, ... where there may be several."""
+    from convworks.data.sources.csv_labels import cell
+    from convworks.samples import MultiLabel
+
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
+    if answers and isinstance(answers[0], MultiLabel):
+        table.writerow(["path", "classes", *classes])
+        for answer in answers:
+            named = cell(name for name, _ in answer.shown)
+            table.writerow([answer.path, named, *(f"{one:.6f}" for one in answer.probabilities)])
+        return out.getvalue()
     table.writerow(["path", "class", "probability", *classes])
     for answer in answers:
         by_name = dict(zip(answer.names, answer.probabilities, strict=True))

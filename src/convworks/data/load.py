@@ -53,6 +53,7 @@ def load(
     said = Sample(
         image=decoded.image,
         label=_id(record, record.label, ids) if record.label else -1,
+        shows=shows(record, ids) if dataset.task == "multilabel" else np.zeros(0, np.bool_),
         boxes=boxes[stays],
         labels=np.array([_id(record, one.name, ids) for one in notes], np.int64),
     )
@@ -63,6 +64,13 @@ def load(
     if dataset.points:
         said = replace(said, points=frame.points(notes, len(dataset.points)))
     return said
+
+
+def shows(record: Record, ids: Mapping[str, int]) -> Bool[np.ndarray, "k"]:
+    """Which of the classes of `ids` a record names; raises DataError for one that is none of them."""
+    found = np.zeros(len(ids), np.bool_)
+    found[[_id(record, name, ids) for name in record.labels]] = True
+    return found
 
 
 def annotated_turn(record: Record, size: tuple[int, int], turn: int) -> int:

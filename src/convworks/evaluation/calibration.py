@@ -7,17 +7,20 @@ neural networks (2017). How honest they are is measured by `metrics.calibration`
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from convworks.evaluation.result import Evaluation
 from convworks.metrics import calibration as metric
 
 COLDEST, HOTTEST = 0.05, 20.0
 
+Truth = Int[np.ndarray, "n"] | Bool[np.ndarray, "n k"]
+"""What images show: the one class of each, or of every class whether it is there."""
 
-def temperature(logits: Float[np.ndarray, "n k"], truth: Int[np.ndarray, "n"]) -> float:
+
+def temperature(logits: Float[np.ndarray, "n k"], truth: Truth) -> float:
     """The temperature in [0.05, 20] with the lowest log loss on these images, never those that measure.
 
     1 where there is nothing to choose it by. The loss is convex in the inverse temperature, so its minimum
@@ -39,13 +42,24 @@ def temperature(logits: Float[np.ndarray, "n k"], truth: Int[np.ndarray, "n"]) -
     return float(1 / found.x)
 
 
-def log_loss(logits: Float[np.ndarray, "n k"], truth: Int[np.ndarray, "n"]) -> float:
-    """The mean of -log of the probability given to the true class, in nats.
+def log_loss(logits: Float[np.ndarray, "n k"], truth: Truth) -> float:
+    """The mean of -log of the probability given to the true class, in nats; of sets, that of `set_losses`.
 
     >>> round(log_loss(np.zeros((2, 3)), np.array([0, 2])), 4) == round(float(np.log(3)), 4)
     True
     """
+    if truth.ndim == 2:
+        return float(set_losses(logits, truth).mean())
     return float(-log_softmax(logits, axis=1)[np.arange(len(truth)), truth].mean())
+
+
+def set_losses(logits: Float[np.ndarray, "n k"], truth: Bool[np.ndarray, "n k"]) -> Float[np.ndarray, "n"]:
+    """For each image the mean over the classes of -log of the probability given to what is so, in nats.
+
+    >>> set_losses(np.zeros((1, 2)), np.array([[True, False]])).round(4) == round(float(np.log(2)), 4)
+    array([ True])
+    """
+    return -log_expit(np.where(truth, logits, -logits)).mean(1)
 
 
 def probabilities(logits: Float[np.ndarray, "n k"], at: float = 1.0) -> Float[np.ndarray, "n k"]:
@@ -55,6 +69,15 @@ def probabilities(logits: Float[np.ndarray, "n k"], at: float = 1.0) -> Float[np
     array([[0.5, 0.5]])
     """
     return softmax(logits / at, axis=1)
+
+
+def set_probabilities(logits: Float[np.ndarray, "n k"], at: float = 1.0) -> Float[np.ndarray, "n k"]:
+    """The probability of each class by itself, where an image may show several.
+
+    >>> set_probabilities(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    return expit(logits / at)
 
 
 def expected_calibration_error(evaluation: Evaluation, bins: int = metric.BINS) -> float:

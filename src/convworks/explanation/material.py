@@ -15,7 +15,7 @@ from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import packaged
 from convworks.data.synthetic import OBJECTS, SHAPES, flat_scene, scene
 from convworks.model import Model
-from convworks.tasks.classification import ClassificationHead
+from convworks.tasks.head import ClassificationHead
 
 NET = "efficientnet-lite0"
 TRAINED_DROPOUT = 0.2

@@ -14,6 +14,8 @@ from convworks.errors import RecipeError
 from convworks.recipe.fingerprint import Fingerprint
 from convworks.recipe.scales import BLOCK, CELLS, blocks, coarsest_stride, field_needed, finest_stride
 
+WHOLE = ("classification", "multilabel")
+"""Tasks that say something of a picture, and not of a place in it."""
 ASSUMED = 0.5
 """Where nobody drew boxes, an object is taken to be so much of a picture's shorter side."""
 SPANS = 2
@@ -86,7 +88,7 @@ def aims(
     quick = next(width for most, width in SLOW if side <= most or not most)
     width = min(fed, quick)
     dropout = dropout_for(fingerprint.images)
-    classes = len(fingerprint.counts) if fingerprint.task == "classification" else 0
+    classes = len(fingerprint.counts) if fingerprint.task in WHOLE else 0
     choices = (
         chosen,
         Choice(
@@ -173,7 +175,7 @@ def _input(
         wanted = blocks(ENOUGH * short / small)
         there = BLOCK * max(1, round(short / BLOCK))
         side = height = width = min(wanted, there, LARGEST)
-        if fingerprint.task != "classification":
+        if fingerprint.task not in WHOLE:
             height, width = (
                 max(side, blocks(side * typical / short)) if typical > short else side
                 for typical in (fingerprint.heights[1], fingerprint.widths[1])

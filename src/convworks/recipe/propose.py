@@ -51,7 +51,9 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
     Raises RecipeError for a `given` name that does not exist or a value out of range.
     """
     n = fingerprint.images
-    smallest = min(fingerprint.counts.values(), default=0)
+    several = fingerprint.task == "multilabel"
+    sizes = sorted(fingerprint.counts.values()) or [0]
+    smallest = sizes[(len(sizes) - 1) // 2] if several else sizes[0]
     values: dict[str, Any] = {}
     why: dict[str, str] = {}
 
@@ -65,7 +67,8 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
         set_value(
             "transfer.mode",
             "extract",
-            f"a linear model is all that the {smallest} images of the smallest class can carry",
+            f"a linear model is all that the {smallest} images of "
+            f"{'half of the classes' if several else 'the smallest class'} can carry",
         )
     else:
         set_value("transfer.mode", "finetune", "a linear model first, then the last stages from there")
@@ -81,6 +84,10 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
         set_value("optimiser.learning_rate", 2e-3, "random weights may move far")
         set_value("optimiser.layer_decay", 1.0, "no stage knows anything yet")
         set_value("model.dropout", dropout_for(n), "nothing but your images shapes the net")
+    if several:
+        set_value(
+            "optimiser.label_smoothing", 0.0, "a class that few images show would drown in what is spread"
+        )
     set_value("optimiser.batch", batch_of(n), f"at most a twentieth of {n:,} images")
     if fingerprint.gray > 0.98:
         set_value("augmentation.colour", 0.0, "the pictures have no colour to change")
@@ -88,6 +95,8 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
     recipe = with_values(Recipe(), {**values, **decided})
     kept = {name: reason for name, reason in why.items() if name not in decided}
     kept |= dict.fromkeys(decided, "you said so")
+    if "task" in decided:
+        kept["task"] = "what the annotations hold"
     return with_values_and_reasons(recipe, kept)
 
 

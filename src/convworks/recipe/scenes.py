@@ -63,7 +63,8 @@ def propose_scene(
     decided = dict(given or {})
     recipe = with_values(Recipe(), {**values, **decided})
     kept = {name: reason for name, reason in why.items() if name not in decided}
-    return with_values_and_reasons(recipe, kept | dict.fromkeys(decided, "you said so"))
+    kept |= dict.fromkeys(decided, "you said so") | {"task": why["task"]}
+    return with_values_and_reasons(recipe, kept)
 
 
 def frame_side(fingerprint: Fingerprint) -> tuple[int, str]:

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from convworks.errors import ConvworksError, RunError
+from convworks.evaluation import labels as label_evaluations
+from convworks.evaluation import scenes as scene_evaluations
+from convworks.evaluation.label_verdicts import diagnose_sets
+from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
-from convworks.evaluation.scenes import KIND, SceneEvaluation
+from convworks.evaluation.scenes import SceneEvaluation
 from convworks.evaluation.verdicts import CODES, counts_of, diagnose, score
 from convworks.events import (
     Candidate,
@@ -20,6 +24,7 @@ from convworks.events import (
     EpochEnded,
     Event,
     Finding,
+    Measured,
     Scored,
     SplitMade,
     decode,
@@ -30,6 +35,11 @@ from convworks.report.pictures import Album
 
 Kind = TypeVar("Kind")
 GRAVITY = {"error": 0, "warning": 1, "note": 2}
+KINDS = {
+    scene_evaluations.KIND: SceneEvaluation.from_json,
+    label_evaluations.KIND: LabelEvaluation.from_json,
+}
+"""How evaluations are read that say their kind."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Story:
     images: tuple[tuple[str, str, str], ...] = ()
     seconds: float = 0.0
     scenes: SceneEvaluation | None = None
+    labels: LabelEvaluation | None = None
 
     def last(self, kind: type[Kind]) -> Kind | None:
         """The latest event of a kind; a resumed run says some of them twice."""
@@ -76,10 +87,16 @@ class Story:
         """The names of the classes, as far as any file tells."""
         if self.evaluation:
             return self.evaluation.classes
-        if self.scenes:
-            return self.scenes.classes
+        if other := self.scenes or self.labels:
+            return other.classes
         found = self.last(DataFound)
         return tuple(self.model.get("classes", ())) or (tuple(found.counts) if found else ())
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """The score of a task whose answers are not right or wrong, of the evaluation or as the run said it."""
+        other = self.scenes or self.labels
+        return other.measured() if other else self.last(Measured)
 
     @cached_property
     def scored(self) -> Scored | None:
@@ -101,6 +118,8 @@ class Story:
         values = flat(self.recipe) if self.recipe else {}
         ended = diagnose(last, answers=answers, truth=truth, scored=self.scored, options=values)
         known |= {finding.code: finding for finding in ended}
+        if self.labels:
+            known |= {finding.code: finding for finding in diagnose_sets(self.labels)}
         codes = list(CODES)
 
         def gravity(finding: Finding) -> tuple[int, int]:
@@ -132,15 +151,15 @@ def read(run: Path) -> Story:
     evaluation = _evaluation(run / "evaluation.json")
     found = next((event for event in said if isinstance(event, DataFound)), None)
     root = evaluation.root if evaluation else found.root if found else ""
-    scenes = evaluation if isinstance(evaluation, SceneEvaluation) else None
     recipe = run / "recipe.toml"
     return Story(
         run=run,
         events=said,
         recipe=read_recipe(recipe) if recipe.is_file() else None,
         model=_card(run / "model.json"),
-        evaluation=None if isinstance(evaluation, SceneEvaluation) else evaluation,
-        scenes=scenes,
+        evaluation=evaluation if isinstance(evaluation, Evaluation) else None,
+        scenes=evaluation if isinstance(evaluation, SceneEvaluation) else None,
+        labels=evaluation if isinstance(evaluation, LabelEvaluation) else None,
         album=Album(root),
         images=_images(run / "data.json"),
         seconds=known[-1].time - known[0].time if known else 0.0,
@@ -167,16 +186,15 @@ def _card(path: Path) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], values) if isinstance(values, dict) else {}
 
 
-def _evaluation(path: Path) -> Evaluation | SceneEvaluation | None:
+def _evaluation(path: Path) -> Evaluation | LabelEvaluation | SceneEvaluation | None:
     if not path.is_file():
         return None
     try:
         text = path.read_text(encoding="utf-8")
-        return (
-            SceneEvaluation.from_json(text)
-            if f'"kind": "{KIND}"' in text[:99]
-            else Evaluation.from_json(text)
-        )
+        for kind, read_kind in KINDS.items():
+            if f'"kind": "{kind}"' in text[:99]:
+                return read_kind(text)
+        return Evaluation.from_json(text)
     except ConvworksError:
         raise
     except (ValueError, KeyError, TypeError) as error:

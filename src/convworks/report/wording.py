@@ -58,7 +58,8 @@ def entries(event: Event) -> list[Entry]:
             frozen = (
                 f"{event.freeze} of {count(len(event.stages), 'stage')} stay frozen: {sentence(event.why)}"
             )
-            return [("Depth", f"a linear model on each stage gets {shares}."), ("", frozen)]
+            gets = f"has a {event.measure} of" if event.measure else "gets"
+            return [("Depth", f"a linear model on each stage {gets} {shares}."), ("", frozen)]
         case Finding():
             return [(f"epoch {event.epoch}" if event.epoch else "", finding(event))]
         case RateLowered():
@@ -183,12 +184,11 @@ def epoch(event: EpochEnded) -> str:
 
 
 def _data(event: DataFound) -> list[Entry]:
-    images = sum(event.counts.values())
     low, median, high = event.short_sides
     sides = (
         f"short sides {low} to {high} pixels (median {median})" if low != high else f"short side {low} pixels"
     )
-    found = f"{count(images, 'usable image')}, {classes(event.counts)}; {sides}."
+    found = f"{count(event.images, 'usable image')}, {classes(event.counts)}; {sides}."
     lines = [("Data", found)]
     if event.copies:
         lines.append(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TASKS = {
     "classification": "convworks.tasks.classification:CLASSIFICATION",
+    "multilabel": "convworks.tasks.multilabel:MULTILABEL",
     "segmentation": "convworks.tasks.segmentation:SEGMENTATION",
 }
 

@@ -73,6 +73,7 @@ class Task:
     - `loss(outputs, targets, progress)` with `progress` in [0, 1] of the training.
     - `decode(outputs, names)` gives one answer an image.
     - `scenes` is there where answers have a place in the picture.
+    - `several`: an image may show several classes, or none; each is named from a threshold of its own on.
     """
 
     name: str
@@ -81,3 +82,4 @@ class Task:
     loss: Callable[[Any, Mapping[str, Tensor], float], Loss]
     decode: Callable[[Any, Sequence[str]], list[Any]]
     scenes: Scenes | None = None
+    several: bool = False

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from convworks.evaluation import calibration
+from convworks.evaluation import calibration, labels
+from convworks.evaluation.calibration import Truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judged:
-    """A candidate on the tuning images: how many are right, and its log losses at its own best temperature."""
+    """A candidate on the tuning images: how many are right, and its log losses at its own best temperature.
+
+    Where images show several classes, `measure` names what `value` measures, and `right` is 0.
+    """
 
     right: int
     losses: Float[np.ndarray, "t"]
     temperature: float
+    measure: str = ""
+    value: float = math.nan
 
     @property
     def loss(self) -> float:
@@ -25,12 +32,20 @@ class Judged:
         return float(self.losses.mean())
 
 
-def judge(logits: Float[np.ndarray, "t k"], labels: Int[np.ndarray, "t"]) -> Judged:
+def judge(logits: Float[np.ndarray, "t k"], truth: Truth) -> Judged:
     """How a candidate does whose logits on the tuning images these are."""
-    heat = calibration.temperature(logits, labels)
+    heat = calibration.temperature(logits, truth)
+    if truth.ndim == 2:
+        return Judged(
+            right=0,
+            losses=calibration.set_losses(logits.astype(np.float64) / heat, truth),
+            temperature=heat,
+            measure=labels.MEASURE,
+            value=labels.mean_average_precision(logits, truth),
+        )
     probabilities = calibration.probabilities(logits, heat)
-    truth = np.clip(probabilities[np.arange(len(labels)), labels].astype(np.float64), 1e-12, 1)
-    return Judged(right=int((logits.argmax(1) == labels).sum()), losses=-np.log(truth), temperature=heat)
+    own = np.clip(probabilities[np.arange(len(truth)), truth].astype(np.float64), 1e-12, 1)
+    return Judged(right=int((logits.argmax(1) == truth).sum()), losses=-np.log(own), temperature=heat)
 
 
 SURE = 2.0  # standard errors by which a challenger has to be better

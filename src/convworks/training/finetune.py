@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Generator
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from convworks.training import drift, randomness, settle
 from convworks.training.epochs import Schedule, epochs, interrupted
 from convworks.training.features import bytes_of, computed, upto
 from convworks.training.feed import Feed, KeptFeed
-from convworks.training.judge import ClassJudge
+from convworks.training.judge import ClassJudge, Judge, LabelJudge
 from convworks.training.learner import Learner, has_live_statistics
 from convworks.training.prepare import Prepared, free_memory
 from convworks.training.work import Work
@@ -80,7 +81,7 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         stages=work.stages,
         values=flat(work.recipe),
     )
-    judge = ClassJudge(feed=judged, labels=data.labels[data.tune], classes=data.classes, mark=marked(data))
+    judge = _judge(data, judged)
     best = yield from epochs(
         learner,
         schedule,
@@ -105,6 +106,12 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
             verdict = judge(learner, mixed)
             work.candidates[f"between {share:.2f}"] = ({**tuned, **mixed}, verdict.evidence)
     return True
+
+
+def _judge(data: Prepared, feed: Feed) -> Judge:
+    if data.shows is not None:
+        return LabelJudge(feed=feed, shows=data.shows[data.tune], mark=marked(data))
+    return ClassJudge(feed=feed, labels=data.labels[data.tune], classes=data.classes, mark=marked(data))
 
 
 def _smoothed(task: Task, smoothing: float) -> Task:
@@ -147,16 +154,14 @@ def _feeds(work: Work, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]
             stop=work.stop,
         )
         found.append(column)
-    targets = {"label": torch.from_numpy(data.labels[data.learn])}
+    targets = data.targets(data.learn)
     kept = KeptFeed(views=torch.stack(found), targets=targets, seed=recipe.seed)
     if not len(data.tune):
         return kept, plain
     (column,) = yield from computed(
         compute, plain, work.team, work.precision, stage="features", done=views * len(data.learn), total=total
     )
-    return kept, KeptFeed(
-        views=column[None], targets={"label": torch.from_numpy(data.labels[data.tune])}, seed=recipe.seed
-    )
+    return kept, KeptFeed(views=column[None], targets=data.targets(data.tune), seed=recipe.seed)
 
 
 def _views_with_room(work: Work, freeze: int) -> int:
@@ -171,7 +176,11 @@ def _views_with_room(work: Work, freeze: int) -> int:
 def marked(data: Prepared) -> str:
     """A number for the tuning images and their classes: a best epoch that was judged on others is judged again."""
     rows = data.tune.tolist()
-    known = (f"{data.audit.facts[row].hashes.file.hex()} {int(data.labels[row])}" for row in rows)
+    truth = data.truth
+    said = [
+        str(int(truth[row])) if truth.ndim == 1 else np.packbits(truth[row]).tobytes().hex() for row in rows
+    ]
+    known = (f"{data.audit.facts[row].hashes.file.hex()} {one}" for row, one in zip(rows, said, strict=True))
     return f"{randomness.key(*known):x}"
 
 

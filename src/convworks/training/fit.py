@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterator
 
 import torch
 
+from convworks.evaluation import calibration
+from convworks.evaluation.labels import thresholds
 from convworks.events import (
     Candidate,
     Event,
@@ -107,18 +109,29 @@ def _choose(work: Work) -> Generator[Event, None, str]:
     Returns its name.
     """
     data, model = work.data, work.model
-    labels = data.labels[data.tune]
-    if not len(labels):
+    truth = data.truth[data.tune]
+    if not len(truth):
         name = list(work.candidates)[-1]
         model.net.load_state_dict(work.candidates[name][0], strict=False)
         return name
-    judged = {name: candidates.judge(logits, labels) for name, (_, logits) in work.candidates.items()}
+    judged = {name: candidates.judge(logits, truth) for name, (_, logits) in work.candidates.items()}
     best = candidates.choose(judged)
     for name, one in judged.items():
-        yield Candidate(name=name, right=one.right, of=len(labels), loss=one.loss, chosen=name == best)
+        yield Candidate(
+            name=name,
+            right=one.right,
+            of=len(truth),
+            loss=one.loss,
+            chosen=name == best,
+            measure=one.measure,
+            value=one.value,
+        )
     model.net.load_state_dict(work.candidates[best][0], strict=False)
     if work.recipe.transfer.mode != "extract":
         model.temperature = judged[best].temperature
+        if model.task.several:
+            said = calibration.set_probabilities(work.candidates[best][1], model.temperature)
+            model.thresholds = thresholds(said, truth)
     return best
 
 

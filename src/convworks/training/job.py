@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from convworks.data.record import DataSet
+from convworks.evaluation.label_verdicts import diagnose_sets
+from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
 from convworks.evaluation.scenes import SceneEvaluation
 from convworks.evaluation.verdicts import counts_of, diagnose, score
@@ -41,7 +43,7 @@ class Job:
 
 def done(
     work: Job, place: Run | None, team: Team
-) -> Generator[Event, None, tuple[Model, Evaluation | SceneEvaluation] | None]:
+) -> Generator[Event, None, tuple[Model, Evaluation | LabelEvaluation | SceneEvaluation] | None]:
     """Measures the data, plans, trains and measures the model; returns both, or None where it was interrupted.
 
     `place` is the run folder, for the process that leads the team.
@@ -78,6 +80,12 @@ def done(
         yield judged.measured()
         made.facts = outcome.facts(made, trained, prepared, judged.measured(), work.command)
         return made, judged
+    if made.task.several:
+        labelled = outcome.measured_sets(made, prepared, trained, team)
+        yield labelled.measured()
+        yield from diagnose_sets(labelled)
+        made.facts = outcome.facts(made, trained, prepared, labelled.measured(), work.command)
+        return made, labelled
     evaluation = outcome.measured(made, prepared, trained, team)
     scored = score(evaluation, prepared.counts(prepared.learn))
     yield scored

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from convworks.evaluation import labels
 from convworks.evaluation.calibration import log_loss
 from convworks.evaluation.verdicts import diagnose
 from convworks.events import EpochEnded, Finding
@@ -72,12 +73,7 @@ class ClassJudge:
 
     def __call__(self, learner: Learner, weights: Mapping[str, Tensor] | None = None) -> Verdict:
         """The verdict on the averaged or other weights, shared over the team, exact."""
-        n, parts = len(self.labels), list(parts_of(np.arange(len(self.labels)), PART))
-        mine = [parts[place] for place in learner.team.share(len(parts))]
-        found = learner.outputs(self.feed.batches(mine, 0), weights)
-        rows = [int(row) for part in mine for row in part]
-        own = torch.cat(found) if found else torch.zeros(0, len(self.classes))
-        return self.again(learner.team.rows(own, rows, n).numpy())
+        return self.again(_logits(learner, self.feed, weights, len(self.labels), len(self.classes)))
 
     def again(self, evidence: Float[np.ndarray, "t _"]) -> Verdict:
         """The verdict of these logits."""
@@ -101,3 +97,50 @@ class ClassJudge:
 
     def _counts(self, ids: Int[np.ndarray, "n"]) -> dict[str, int]:
         return dict(zip(self.classes, np.bincount(ids, minlength=len(self.classes)).tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelJudge:
+    """The judge of nets that name several classes: the mean average precision, then the log loss, of `shows`."""
+
+    feed: Feed
+    shows: Bool[np.ndarray, "t k"]
+    mark: str
+
+    def __call__(self, learner: Learner, weights: Mapping[str, Tensor] | None = None) -> Verdict:
+        """The verdict on the averaged or other weights, shared over the team, exact."""
+        return self.again(_logits(learner, self.feed, weights, *self.shows.shape))
+
+    def again(self, evidence: Float[np.ndarray, "t _"]) -> Verdict:
+        """The verdict of these logits."""
+        n = len(self.shows)
+        finite = bool(np.isfinite(evidence).all())
+        loss = log_loss(evidence, self.shows) if n else math.nan
+        value = labels.mean_average_precision(evidence, self.shows) if finite else math.nan
+        return Verdict(
+            order=(value if math.isfinite(value) else 0.0, -loss),
+            loss=loss,
+            of=n,
+            evidence=evidence,
+            measure=labels.MEASURE,
+            value=value,
+            finite=finite,
+        )
+
+    def findings(
+        self, history: Sequence[EpochEnded], verdict: Verdict, values: Mapping[str, Any]
+    ) -> Sequence[Finding]:
+        """What there is to say after an epoch."""
+        return diagnose(history, options=values)
+
+
+def _logits(
+    learner: Learner, feed: Feed, weights: Mapping[str, Tensor] | None, n: int, classes: int
+) -> Float[np.ndarray, "t _"]:
+    """The logits of the `n` images of a feed, shared over the team, exact."""
+    parts = list(parts_of(np.arange(n), PART))
+    mine = [parts[place] for place in learner.team.share(len(parts))]
+    found = learner.outputs(feed.batches(mine, 0), weights)
+    rows = [int(row) for part in mine for row in part]
+    own = torch.cat(found) if found else torch.zeros(0, classes)
+    return learner.team.rows(own, rows, n).numpy()

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from convworks import model
 from convworks.evaluation import calibration
+from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
 from convworks.events import Measured, Scored
 from convworks.model import Model
@@ -26,20 +28,8 @@ from convworks.training.team import Team
 def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Evaluation:
     """The measured images through the finished model, shared over the team, exact."""
     began = time.monotonic()
+    logits = _logits(made, prepared, recipe, team)
     rows = prepared.measure
-    feed = LiveFeed(
-        store=prepared.store,
-        rows=rows.tolist(),
-        preprocessing=made.preprocessing,
-        targets={"label": torch.from_numpy(prepared.labels[rows])},
-        seed=recipe.seed,
-        workers=settle.machine(recipe.compute)[2],
-    )
-    parts = in_turn(len(rows))
-    mine = [parts[place] for place in team.share(len(parts))]
-    found = [made.logits(batch.images) for batch in feed.batches(mine, 0)]
-    own = torch.cat(found) if found else torch.zeros(0, len(made.classes))
-    logits = team.rows(own, [int(row) for part in mine for row in part], len(rows)).numpy()
     return Evaluation(
         root=str(prepared.dataset.root),
         classes=made.classes,
@@ -49,6 +39,42 @@ def measured(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Eva
         chosen_on="nothing",
         seconds=time.monotonic() - began,
     )
+
+
+def measured_sets(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> LabelEvaluation:
+    """The same, where an image may show several classes."""
+    began = time.monotonic()
+    logits = _logits(made, prepared, recipe, team)
+    rows = prepared.measure
+    assert prepared.shows is not None
+    return LabelEvaluation.of(
+        root=str(prepared.dataset.root),
+        classes=made.classes,
+        paths=prepared.paths(rows),
+        truth=prepared.shows[rows],
+        probabilities=calibration.set_probabilities(logits).astype(np.float32),
+        thresholds=made.cuts,
+        chosen_on="nothing",
+        seconds=time.monotonic() - began,
+    )
+
+
+def _logits(made: Model, prepared: Prepared, recipe: Recipe, team: Team) -> Float[np.ndarray, "m k"]:
+    """The model's logits for the measured images, shared over the team."""
+    rows = prepared.measure
+    feed = LiveFeed(
+        store=prepared.store,
+        rows=rows.tolist(),
+        preprocessing=made.preprocessing,
+        targets=prepared.targets(rows),
+        seed=recipe.seed,
+        workers=settle.machine(recipe.compute)[2],
+    )
+    parts = in_turn(len(rows))
+    mine = [parts[place] for place in team.share(len(parts))]
+    found = [made.logits(batch.images) for batch in feed.batches(mine, 0)]
+    own = torch.cat(found) if found else torch.zeros(0, len(made.classes))
+    return team.rows(own, [int(row) for part in mine for row in part], len(rows)).numpy()
 
 
 def facts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -11,16 +12,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 from convworks.data import audit, decode, measure, sources, split
 from convworks.data.audit import Audit
 from convworks.data.cache import ImageCache
+from convworks.data.load import shows
 from convworks.data.pixels import Paths, PixelStore
-from convworks.data.record import DataSet
+from convworks.data.record import DataSet, named
 from convworks.data.scenes import SceneStore
 from convworks.data.settled import settled
+from convworks.data.sources.csv_labels import cell
 from convworks.errors import DataError, RunError
+from convworks.evaluation.calibration import Truth
+from convworks.evaluation.labels import baseline
 from convworks.evaluation.uncertainty import chance, majority
 from convworks.events import DataFound, SplitMade
 from convworks.recipe.fingerprint import Fingerprint
@@ -37,7 +44,8 @@ class Prepared:
     """The usable images: class ids by record, and which positions learn, choose and measure.
 
     `learn`, `tune` and `measure` are positions in `audit.dataset.records`, and so in `store`, and in `scenes`, which is
-    there where answers have a place in the picture; then labels are -1.
+    there where answers have a place in the picture; then labels are -1. `shows` says of each class whether an image
+    shows it, where it may show several; then labels are -1 too.
     """
 
     audit: Audit
@@ -49,6 +57,18 @@ class Prepared:
     fingerprint: Fingerprint
     how: str
     scenes: SceneStore | None = None
+    shows: Bool[np.ndarray, "n k"] | None = None
+
+    @property
+    def truth(self) -> Truth:
+        """What each image shows: its class, or of every class whether it is there."""
+        return self.labels if self.shows is None else self.shows
+
+    def targets(self, rows: Int[np.ndarray, "r"]) -> dict[str, Tensor]:
+        """What some images show, as a task of whole pictures learns it."""
+        if self.shows is None:
+            return {"label": torch.from_numpy(self.labels[rows])}
+        return {"shows": torch.from_numpy(self.shows[rows].astype(np.float32))}
 
     @property
     def dataset(self) -> DataSet:
@@ -69,7 +89,7 @@ class Prepared:
         found: Counter[str] = Counter()
         for row in rows.tolist():
             record = self.dataset.records[row]
-            found.update({record.label} if record.label else {one.name for one in record.boxes})
+            found.update(set(named(record)))
         return {name: found[name] for name in self.classes}
 
 
@@ -116,8 +136,11 @@ def prepare(
     usable = found.dataset
     ids = {name: place for place, name in enumerate(usable.classes)}
     labels = np.array([ids.get(record.label, -1) for record in usable.records], np.int64)
+    showing = None
+    if usable.task == "multilabel":
+        showing = np.array([shows(record, ids) for record in usable.records]).reshape(-1, len(ids))
     learn, tune, measured, how = _parts(found, options, seed)
-    _enough(usable, labels, learn, measured)
+    _enough(usable, labels if showing is None else showing, learn, measured)
     scenes = None
     if usable.task in SCENES:
         scenes = SceneStore(usable, ids, side, int(MEMORY * free_memory()), max_pixels=options.max_pixels)
@@ -131,6 +154,7 @@ def prepare(
         fingerprint=measure.fingerprint(found),
         how=how,
         scenes=scenes,
+        shows=showing,
     )
 
 
@@ -147,18 +171,22 @@ def found(prepared: Prepared) -> DataFound:
         set_aside=tuple((file.path, file.reason) for file in dataset.set_aside),
         notes=dataset.notes,
         copies=prepared.fingerprint.copies,
+        total=0 if dataset.task == "classification" else len(dataset.records),
     )
 
 
 def divided(prepared: Prepared) -> SplitMade:
     """How the images were divided, as an event."""
+    guess = chance(len(prepared.classes))
     name, share = majority(prepared.counts(prepared.learn), prepared.counts(prepared.measure))
+    if prepared.shows is not None:
+        guess, name, share = baseline(prepared.shows[prepared.measure]), "", math.nan
     return SplitMade(
         train=len(prepared.learn),
         tuning=len(prepared.tune),
         held_out=len(prepared.measure),
         how=prepared.how,
-        chance=chance(len(prepared.classes)),
+        chance=guess,
         majority=share,
         majority_class=name,
     )
@@ -171,7 +199,7 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
         "root": str(prepared.dataset.root),
         "classes": list(prepared.classes),
         "images": [
-            [record.path, record.label, part.get(row, ""), fact.hashes.file.hex()]
+            [record.path, record.label or cell(record.labels), part.get(row, ""), fact.hashes.file.hex()]
             for row, (record, fact) in enumerate(
                 zip(prepared.dataset.records, prepared.audit.facts, strict=True)
             )
@@ -237,7 +265,7 @@ def as_before(prepared: Prepared, before: dict[str, Any]) -> Prepared:
         ]
     )
     learn, tune, measured = (np.flatnonzero(parts == name) for name in ("learn", "tune", "measure"))
-    _enough(prepared.dataset, prepared.labels, learn, measured)
+    _enough(prepared.dataset, prepared.truth, learn, measured)
     return dataclasses.replace(prepared, learn=learn, tune=tune, measure=measured)
 
 
@@ -284,12 +312,13 @@ def _parts(
 
 def _enough(
     dataset: DataSet,
-    labels: Int[np.ndarray, "n"],
+    truth: Truth,
     learn: Int[np.ndarray, "l"],
     measured: Int[np.ndarray, "m"],
 ) -> None:
-    missing = [name for place, name in enumerate(dataset.classes) if not (labels[learn] == place).any()]
-    if missing and dataset.task == "classification":
+    there = truth[learn].any(0) if truth.ndim == 2 else np.isin(np.arange(len(dataset.classes)), truth[learn])
+    missing = [name for name, known in zip(dataset.classes, there.tolist(), strict=True) if not known]
+    if missing and dataset.task in ("classification", "multilabel"):
         raise DataError(
             f"There is nothing to learn {', '.join(missing[:5])} from.",
             fix="add images of it, or leave the class out",

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from convworks.evaluation import calibration
+from convworks.evaluation.labels import thresholds
 from convworks.events import (
     DepthProbed,
     Event,
@@ -38,7 +39,8 @@ def probe(work: Work) -> Iterator[Event]:
         stop=work.stop,
     )
     kept = [column.double().numpy() for column in columns]
-    labels, classes = data.labels[rows], len(data.classes)
+    labels, classes = data.truth[rows], len(data.classes)
+    several = model.task.several
     folds = linear.folds_of(labels, data.audit.together[rows], seed)
     learns = classes * (kept[-1].shape[1] + 1)
     yield StageStarted(stage="probe", epochs=0, learns=learns, said="a new last layer, solved to its optimum")
@@ -50,11 +52,15 @@ def probe(work: Work) -> Iterator[Event]:
             for info, values in zip(backbone.info, kept, strict=True)
         ]
         freeze, why = work.team.from_leader(
-            depth.choose(probes, [info.stride for info in backbone.info], classes)
+            depth.choose(probes, [info.stride for info in backbone.info], 2 if several else classes)
         )
         work.settle({"transfer.freeze": why}, transfer__freeze=freeze)
         yield DepthProbed(
-            stages=tuple((probe.name, probe.share) for probe in probes), n=probes[0].n, freeze=freeze, why=why
+            stages=tuple((probe.name, probe.share) for probe in probes),
+            n=probes[0].n,
+            freeze=freeze,
+            why=why,
+            measure="mean area under the ROC curve" if several else "",
         )
     learn = len(data.learn)
     if work.recipe.transfer.mode == "extract":
@@ -62,6 +68,9 @@ def probe(work: Work) -> Iterator[Event]:
         solved = linear.fit(np.concatenate(views), np.tile(labels, len(views)), classes, strength)
         work.candidates["probe"] = (_head_state(work.team.from_leader(solved)), found[strength][learn:])
         model.temperature = calibration.temperature(found[strength], labels)
+        if several:
+            said = calibration.set_probabilities(found[strength], model.temperature)
+            model.thresholds = thresholds(said, labels)
         return
     start, whole = work.team.from_leader(
         (

@@ -56,7 +56,7 @@ class Work:
             store=self.data.store,
             rows=rows.tolist(),
             preprocessing=self.model.preprocessing,
-            targets={"label": torch.from_numpy(self.data.labels[rows])},
+            targets=self.data.targets(rows),
             seed=self.recipe.seed,
             workers=self.workers,
             augmentation=self.recipe.augmentation if augmented else None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from convworks.metrics.ranking import area, mean_known
 from convworks.transfer import linear
 
 MOST = 3_000  # images that decide; more would change no depth
@@ -21,10 +22,15 @@ MOST = 3_000  # images that decide; more would change no depth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How many of `n` images a linear model on one stage's features gets right, cross-validated."""
+    """How many of `n` images a linear model on one stage's features gets right, cross-validated.
+
+    Where images show several classes, `right` is `n` times the mean area under the curves of the classes: how often an
+    image that shows a class is put before one that does not. Chance is 1/2 for every class, however rare, so that the
+    way from chance to perfect means the same for each; average precision would start elsewhere for each.
+    """
 
     name: str
-    right: int
+    right: float
     n: int
 
     @property
@@ -36,12 +42,17 @@ class Probe:
 def probe(
     name: str,
     features: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n"],
+    labels: linear.Truth,
     classes: int,
     folds: Int[np.ndarray, "n"],
 ) -> Probe:
     """A linear model cross-validated on one stage's features, on at most `MOST` of the images."""
     rows = np.arange(len(labels))[:: -(-len(labels) // MOST)]
+    if labels.ndim == 2:
+        there = labels[rows]
+        said = linear.ridge(np.asarray(features[rows], np.float64), there.astype(np.float64), folds[rows])
+        areas = [area(column, truth) for column, truth in zip(said.T, there.T, strict=True)]
+        return Probe(name=name, right=len(rows) * mean_known(np.array(areas)), n=len(rows))
     right = linear.ridge_right(features[rows], labels[rows], classes, folds[rows])
     return Probe(name=name, right=right, n=len(rows))
 

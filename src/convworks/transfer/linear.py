@@ -1,7 +1,8 @@
 """A linear classifier on kept features: the guide's "replace it with your own classifier", solved to its optimum.
 
 Multinomial logistic regression with an L2 penalty is convex, so there is one answer and no learning rate: what
-DeCAF (1310.1531) and Razavian et al. (1403.6382) put on the features of a pretrained net.
+DeCAF (1310.1531) and Razavian et al. (1403.6382) put on the features of a pretrained net. Where an image may show
+several classes, each is a logistic regression of its own against all others, with one strength for all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
+
+Truth = Int[np.ndarray, "n"] | Bool[np.ndarray, "n k"]
+"""What images show: the one class of each, or of every class whether it is there."""
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Values of C that are tried: the weight of the data against the penalty, for standardised features."""
@@ -75,13 +79,13 @@ class _Fold:
     out: Bool[np.ndarray, "n"]
     learn: Float[np.ndarray, "l r"]
     judge: Float[np.ndarray, "o r"]
-    labels: Int[np.ndarray, "l"]
+    labels: Int[np.ndarray, "l"] | Bool[np.ndarray, "l k"]
     solved: Float[np.ndarray, "k r1"] | None = None
 
 
 def fit(
     features: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n"],
+    labels: Truth,
     classes: int,
     strength: float,
     *,
@@ -101,7 +105,7 @@ def fit(
 
 def cross_validate(
     features: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n"],
+    labels: Truth,
     classes: int,
     folds: Int[np.ndarray, "n"],
     strengths: Sequence[float] = STRENGTHS,
@@ -136,25 +140,32 @@ def ridge_right(
     classes: int,
     folds: Int[np.ndarray, "n"],
 ) -> int:
-    """How many images a ridge classifier gets right, cross-validated, at the best of `RIDGES` by squared error.
+    """How many images a ridge classifier gets right, cross-validated: see `ridge`."""
+    said = ridge(features, np.eye(classes)[labels], folds)
+    return int((said.argmax(1) == labels).sum())
+
+
+def ridge(
+    features: Float[np.ndarray, "n d"], truth: Float[np.ndarray, "n k"], folds: Int[np.ndarray, "n"]
+) -> Float[np.ndarray, "n k"]:
+    """What a ridge regression says of each image that its fold was left out for, at the best of `RIDGES` by squared
+    error; `truth` is 1 where a class is there.
 
     One decomposition serves all strengths and folds: with hat matrix H, the residuals of a fold f that was left out
     are (I - H_ff)^-1 (y - H y)_f (Allen's PRESS, by blocks). A quick stand-in for `cross_validate` where only the
     order of several sets of features matters.
     """
-    n = len(labels)
     standard = np.asarray(features, np.float64) - features.mean(0)
     deviation = standard.std(0)
     standard *= np.where(
         deviation > SMALLEST * max(deviation.mean(), 1e-30), 1 / np.maximum(deviation, 1e-30), 0
     )
     values, vectors = np.linalg.eigh(standard @ standard.T)
-    truth = np.eye(classes)[labels]
     middle = truth.mean(0)
     centred = truth - middle
     turned = vectors.T @ centred
     scale = max(values.mean(), 1e-30)
-    best = (np.inf, 0)
+    best = (np.inf, truth)
     for strength in RIDGES:
         shrunk = np.maximum(values, 0) / (np.maximum(values, 0) + strength * scale)
         residual = centred - vectors @ (shrunk[:, None] * turned)
@@ -164,35 +175,55 @@ def ridge_right(
             hat = (vectors[rows] * shrunk) @ vectors[rows].T
             left_out[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residual[rows])
         error = float((left_out**2).sum())
-        right = int(((centred - left_out + middle).argmax(1) == labels).sum())
-        best = min(best, (error, right), key=lambda pair: pair[0])
-    return best[1] if n else 0
+        best = min(best, (error, centred - left_out + middle), key=lambda pair: pair[0])
+    return best[1]
 
 
-def log_loss(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n"]) -> float:
-    """The mean negative log probability of the true class, in nats."""
+def log_loss(logits: Float[np.ndarray, "n k"], labels: Truth) -> float:
+    """The mean negative log probability of the true class, in nats; of sets, summed over the classes."""
+    if labels.ndim == 2:
+        return float((np.logaddexp(0, logits) - logits * labels).sum(1).mean())
     return float((logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]).mean())
 
 
-def folds_of(
-    labels: Int[np.ndarray, "n"], groups: Int[np.ndarray, "n"], seed: int, most: int = 5
-) -> Int[np.ndarray, "n"]:
+def folds_of(labels: Truth, groups: Int[np.ndarray, "n"], seed: int, most: int = 5) -> Int[np.ndarray, "n"]:
     """A fold for every image, at most `most`: classes spread evenly, copies (equal `groups`) in one fold."""
     generator = np.random.default_rng(seed)
     folds = np.zeros(len(labels), np.int64)
     _, first = np.unique(groups, return_index=True)
     heads = first[generator.permutation(len(first))]
-    heads = heads[np.argsort(labels[heads], kind="stable")]
     number = min(most, len(heads))
-    by_group = {int(groups[head]): place % number for place, head in enumerate(heads)}
+    if labels.ndim == 2:
+        by_group = dict(zip(groups[heads].tolist(), _spread(labels[heads], number), strict=True))
+    else:
+        heads = heads[np.argsort(labels[heads], kind="stable")]
+        by_group = {int(groups[head]): place % number for place, head in enumerate(heads)}
     for row, group in enumerate(groups.tolist()):
         folds[row] = by_group[group]
     return folds
 
 
+def _spread(truth: Bool[np.ndarray, "n k"], number: int) -> list[int]:
+    """A fold for each of some sets: the rarest class first, each image to the fold that has the fewest of it.
+
+    Source: Sechidis et al., On the stratification of multi-label data (2011).
+    """
+    fold = np.full(len(truth), -1)
+    held = np.zeros((number, truth.shape[1]), np.int64)
+    sizes = np.zeros(number, np.int64)
+    for place in [*np.argsort(truth.sum(0), kind="stable").tolist(), None]:
+        waiting = fold < 0 if place is None else (fold < 0) & truth[:, place]
+        for row in np.flatnonzero(waiting).tolist():
+            fewest = sizes if place is None else held[:, place] * (len(truth) + 1) + sizes
+            fold[row] = chosen = int(fewest.argmin())
+            held[chosen] += truth[row]
+            sizes[chosen] += 1
+    return fold.tolist()
+
+
 def _solve(
     x: Float[np.ndarray, "n r"],
-    labels: Int[np.ndarray, "n"],
+    labels: Truth,
     classes: int,
     strength: float,
     weights: Float[np.ndarray, "n"] | None,
@@ -201,15 +232,20 @@ def _solve(
 ) -> Float[np.ndarray, "k r1"]:
     n, r = x.shape
     once = np.ones(n) if weights is None else weights
+    several = labels.ndim == 2
     truth = np.zeros((n, classes))
-    truth[np.arange(n), labels] = 1
+    truth[labels if several else (np.arange(n), labels)] = 1
 
     def objective(flat: Float[np.ndarray, "p"]) -> tuple[float, Float[np.ndarray, "p"]]:
         w = flat.reshape(classes, r + 1)
         logits = x @ w[:, :-1].T + w[:, -1]
-        normal = np.asarray(logsumexp(logits, axis=1, keepdims=True))
-        loss = (once * (normal[:, 0] - (logits * truth).sum(1))).sum() / n
-        slope = once[:, None] * (np.exp(logits - normal) - truth) / n
+        if several:
+            loss = (once * (np.logaddexp(0, logits) - logits * truth).sum(1)).sum() / n
+            slope = once[:, None] * (expit(logits) - truth) / n
+        else:
+            normal = np.asarray(logsumexp(logits, axis=1, keepdims=True))
+            loss = (once * (normal[:, 0] - (logits * truth).sum(1))).sum() / n
+            slope = once[:, None] * (np.exp(logits - normal) - truth) / n
         gradient = np.concatenate([slope.T @ x, slope.sum(0)[:, None]], 1)
         penalty = 1 / (strength * n)
         gradient[:, :-1] += penalty * w[:, :-1]

@@ -18,10 +18,9 @@ def data(story: Story) -> Markup:
     if found is None:
         return Markup()
     low, median, high = found.short_sides
-    images = sum(found.counts.values())
     sides = f"{low} to {high} pixels, {median} in the middle" if low != high else f"{low} pixels"
     facts = (
-        f"{count(images, 'usable image')} in {count(len(found.counts), 'class', 'classes')}, read from "
+        f"{count(found.images, 'usable image')} in {count(len(found.counts), 'class', 'classes')}, read from "
         f"{found.root} ({found.source}). The shorter sides measure {sides}."
     )
     copied = count(found.copies, "image has", "images have")

@@ -26,7 +26,7 @@ def header(story: Story) -> Markup:
 
 
 def _sentences(story: Story) -> tuple[str, Child]:
-    measured = story.scenes.measured() if story.scenes else None
+    measured = story.measured
     if measured is not None and measured.of:
         whose = "it has never seen" if measured.chosen_on == "nothing" else "that also chose it"
         headline = f"{measured.measure} {measured.value:.3f} on {count(measured.of, 'image')} {whose}."
