@@ -81,11 +81,12 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         read, weight, *kept = ctx.saved_tensors
-        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+        gradient = gradients[0]
         if ctx.activation == "relu":
             gradient = torch.ops.aten.threshold_backward(gradient, kept[0], 0)
         elif ctx.activation == "relu6":
             gradient = torch.ops.aten.hardtanh_backward(gradient, kept[0], 0, 6)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
         for_x, for_weight, for_bias = ctx.needs_input_grad[:3]
         if ctx.groups > 1 and ctx.groups == read.shape[1] == weight.shape[0]:
             found = (
@@ -95,6 +96,8 @@ class _Convolve(torch.autograd.Function):
                 else None,
                 gradient.sum((0, 2, 3)) if for_bias else None,
             )
+        elif weight.shape[2:] == (1, 1) and ctx.stride == (1, 1) and ctx.around == (0, 0) and ctx.groups == 1:
+            found = _pointwise(gradient, read, weight, for_x, for_weight)
         else:
             found = torch.ops.aten.convolution_backward(
                 gradient,
@@ -114,6 +117,20 @@ class _Convolve(torch.autograd.Function):
             top, left, height, width = ctx.inner
             of_x = of_x[:, :, top : top + height, left : left + width]
         return of_x, found[1], found[2] if ctx.has_bias else None, None, None, None, None
+
+
+def _pointwise(
+    gradient: Tensor, x: Tensor, weight: Tensor, for_x: bool, for_weight: bool
+) -> tuple[Tensor | None, Tensor | None, Tensor]:
+    """The gradients of a 1x1 convolution as products of matrices, with a row for each place."""
+    (outputs, inputs), (n, _, height, width) = weight.shape[:2], x.shape
+    rows = gradient.permute(0, 2, 3, 1).reshape(-1, outputs)
+    of_x = of_weight = None
+    if for_x:
+        of_x = (rows @ weight.reshape(outputs, inputs)).view(n, height, width, inputs).permute(0, 3, 1, 2)
+    if for_weight:
+        of_weight = (rows.T @ x.permute(0, 2, 3, 1).reshape(-1, inputs)).view(weight.shape)
+    return of_x, of_weight, rows.sum(0)
 
 
 def _forward(

@@ -8,7 +8,7 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,8 +17,9 @@ from convworks.backbones.contract import Stage
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.metrics import overlap
-from convworks.samples import IGNORE, Sample, Segmentation
-from convworks.tasks.contract import Evidence, Loss, Scenes, Summary, Task
+from convworks.samples import Sample, Segmentation
+from convworks.tasks.contract import Evidence, Scenes, Summary, Task
+from convworks.tasks.enlarging import cross_entropy_and_dice
 
 WIDTH = 64  # channels of the pyramid
 FINEST = 4  # stride at which classes are told apart
@@ -68,33 +69,6 @@ def head(info: Sequence[Stage], classes: int, dropout: float) -> PyramidDecoder:
 def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
     """The class maps of some samples of one size, 255 where a pixel does not count."""
     return {"class_map": torch.from_numpy(np.stack([sample.class_map for sample in samples]))}
-
-
-def cross_entropy_and_dice(
-    outputs: Float[Tensor, "n k h w"], targets: Mapping[str, Tensor], progress: float, dice: float = 0.5
-) -> Loss:
-    """Mean cross-entropy over the pixels that count, and `dice` times one minus the mean Dice of the classes there.
-
-    Each image counts alike, so that the mean over a batch does not depend on how it was cut.
-
-    Source: Milletari et al., V-Net (1606.04797), section 3, for Dice.
-    """
-    wanted: Int[Tensor, "n h2 w2"] = targets["class_map"].long()
-    logits = F.interpolate(outputs.float(), wanted.shape[-2:], mode="bilinear", align_corners=False)
-    counts = wanted != IGNORE
-    each = F.cross_entropy(logits, wanted, reduction="none", ignore_index=IGNORE)
-    pixels = counts.sum((1, 2))
-    loss = each.sum((1, 2)) / pixels.clamp(min=1)
-    if dice:
-        probabilities = logits.softmax(1) * counts[:, None]
-        truth = F.one_hot(wanted.where(counts, 0), logits.shape[1]).permute(0, 3, 1, 2) * counts[:, None]
-        both = (probabilities * truth).sum((2, 3))
-        there = truth.sum((2, 3))
-        share = (2 * both + 1) / (probabilities.sum((2, 3)) + there + 1)
-        present = there > 0
-        mean = (share * present).sum(1) / present.sum(1).clamp(min=1)
-        loss = loss + dice * (1 - mean) * (pixels > 0)
-    return Loss(total=loss.sum(), weight=torch.tensor(float(len(wanted))))
 
 
 def decode(outputs: Float[Tensor, "n k h w"], names: Sequence[str]) -> list[Float[np.ndarray, "k h w"]]:
