@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = 255
+COUNTED, DIFFICULT, CROWD = 0, 1, 2
+"""What `aside` says of an object: it counts; it is passed over; it is a region of many, whose number nobody knows."""
 
 
 def _no_boxes() -> Float[np.ndarray, "0 4"]:
@@ -30,6 +32,10 @@ def _no_boxes() -> Float[np.ndarray, "0 4"]:
 
 def _no_labels() -> Int[np.ndarray, "0"]:
     return np.zeros((0,), np.int64)
+
+
+def _none_aside() -> UInt8[np.ndarray, "0"]:
+    return np.zeros((0,), np.uint8)
 
 
 def _no_masks() -> Bool[np.ndarray, "0 0 0"]:
@@ -54,8 +60,9 @@ class Sample:
 
     `image` is HWC uint8 RGB. `label` is the class of the whole image, -1 where there is none. `shows` (k,) says of each
     class whether it is in the image, where that was asked of whole images; else it is empty. `boxes` (n, 4) go with
-    `labels` (n,), with `masks` (n, h, w), one an object, and with `points` (n, k, 2) as x, y in pixels, NaN where
-    a point is not known. `class_map` (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none.
+    `labels` (n,), with `aside` (n,), all `COUNTED` where nothing is said, with `masks` (n, h, w), one an object, and
+    with `points` (n, k, 2) as x, y in pixels, NaN where a point is not known. `class_map` (h, w) holds a class a pixel,
+    255 to ignore; (0, 0) where there is none.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -63,9 +70,14 @@ class Sample:
     shows: Bool[np.ndarray, "c"] = field(default_factory=_nothing_shown)
     boxes: Float[np.ndarray, "n 4"] = field(default_factory=_no_boxes)
     labels: Int[np.ndarray, "n"] = field(default_factory=_no_labels)
+    aside: UInt8[np.ndarray, "n"] = field(default_factory=_none_aside)
     masks: Bool[np.ndarray, "m _ _"] = field(default_factory=_no_masks)
     class_map: UInt8[np.ndarray, "_ _"] = field(default_factory=_no_map)
     points: Float[np.ndarray, "p k 2"] = field(default_factory=_no_points)
+
+    def __post_init__(self) -> None:
+        if len(self.boxes) and not len(self.aside):
+            object.__setattr__(self, "aside", np.zeros(len(self.boxes), np.uint8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

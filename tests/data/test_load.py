@@ -12,7 +12,7 @@ from convworks.data import raster, rgb, sources, upright
 from convworks.data.load import load
 from convworks.data.record import BoxNote, DataSet, MaskCode, Record
 from convworks.errors import DataError, DecodeError
-from convworks.samples import Sample
+from convworks.samples import COUNTED, CROWD, DIFFICULT, Sample
 
 WIDTH, HEIGHT = 12, 8
 BOX = (3, 1, 8, 4)
@@ -218,3 +218,17 @@ def test_the_streets_pack_is_loaded_with_its_class_maps(packs: Path) -> None:
         assert np.array_equal(sample.class_map == ids["Road"], stored == 3)
         seen |= set(np.unique(sample.class_map).tolist())
     assert len(seen) > 8
+
+
+def test_what_does_not_count_says_so(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    notes = (
+        BoxNote(name="cat", box=(0, 0, 10, 10)),
+        BoxNote(name="cat", box=(5, 5, 20, 20), difficult=True),
+        BoxNote(name="cat", box=(0, 0, 40, 30), crowd=True),
+    )
+    record = Record(path="a.png", boxes=notes)
+    dataset = DataSet(root=tmp_path, source="coco", task="detection", classes=("cat",), records=(record,))
+    every = load(dataset, record, {"cat": 0}, crowds=True)
+    assert every.aside.tolist() == [COUNTED, DIFFICULT, CROWD]
+    assert load(dataset, record, {"cat": 0}).aside.tolist() == [COUNTED, DIFFICULT]

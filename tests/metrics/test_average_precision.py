@@ -12,7 +12,8 @@ import pytest
 
 from convworks.metrics import average_precision as ap
 from convworks.metrics import matches
-from convworks.metrics.matches import CROWD, DIFFICULT, coco_matches, voc_matches
+from convworks.metrics.matches import coco_matches, voc_matches
+from convworks.samples import CROWD, DIFFICULT
 
 Picture = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 STORED = json.loads((Path(__file__).parent / "coco_numbers.json").read_text())

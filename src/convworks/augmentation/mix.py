@@ -86,6 +86,7 @@ def mosaic(
             [part.boxes + np.tile(corner, 2) for part, corner in zip(moved, corners, strict=True)]
         ),
         labels=np.concatenate([part.labels for part in moved]),
+        aside=np.concatenate([part.aside for part in moved]),
         masks=np.concatenate(masks) if masks else moved[0].masks[:0],
         class_map=class_map,
         points=np.concatenate(points) if points else moved[0].points[:0],

@@ -217,6 +217,7 @@ def apply(drawn: Drawn, sample: Sample, *, swaps: Sequence[tuple[int, int]] = ()
         label=sample.label,
         boxes=boxes[stays],
         labels=sample.labels[stays],
+        aside=sample.aside[stays],
         masks=masks,
         class_map=resample.class_map(classes, drawn.move, drawn.border) if classes.size else classes,
         points=points,

@@ -21,7 +21,7 @@ from convworks.data.record import BoxNote, DataSet, Record
 from convworks.errors import DataError
 from convworks.geometry import boxes as boxes_
 from convworks.geometry.move import Move, crop
-from convworks.samples import Sample
+from convworks.samples import COUNTED, CROWD, DIFFICULT, Sample
 
 
 def load(
@@ -56,6 +56,7 @@ def load(
         shows=shows(record, ids) if dataset.task == "multilabel" else np.zeros(0, np.bool_),
         boxes=boxes[stays],
         labels=np.array([_id(record, one.name, ids) for one in notes], np.int64),
+        aside=np.array([_aside(one) for one in notes], np.uint8),
     )
     if masks and notes and all(one.polygons or one.runs for one in notes):
         said = replace(said, masks=np.stack([frame.mask(one) for one in notes]))
@@ -64,6 +65,11 @@ def load(
     if dataset.points:
         said = replace(said, points=frame.points(notes, len(dataset.points)))
     return said
+
+
+def _aside(note: BoxNote) -> int:
+    """Whether an object counts."""
+    return CROWD if note.crowd else DIFFICULT if note.difficult else COUNTED
 
 
 def shows(record: Record, ids: Mapping[str, int]) -> Bool[np.ndarray, "k"]:

@@ -52,7 +52,14 @@ class SceneStore:
         if kept is not None:
             return kept
         record = self.dataset.records[row]
-        sample = load(self.dataset, record, self.ids, at_least=self.side, max_pixels=self._max_pixels)
+        sample = load(
+            self.dataset,
+            record,
+            self.ids,
+            crowds=crowded(self.dataset),
+            at_least=self.side,
+            max_pixels=self._max_pixels,
+        )
         small = smaller(sample, self.side)
         self._keep(row, small)
         return small
@@ -65,6 +72,11 @@ class SceneStore:
             if row not in self._kept and self._bytes + size <= self.limit_bytes:
                 self._kept[row] = sample
                 self._bytes += size
+
+
+def crowded(dataset: DataSet) -> bool:
+    """Whether regions of many objects are of use: to a detector, which must not learn that nothing is there."""
+    return dataset.task == "detection"
 
 
 def smaller(sample: Sample, side: int) -> Sample:

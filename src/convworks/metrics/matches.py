@@ -12,13 +12,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from convworks.geometry.boxes import area
+from convworks.samples import COUNTED, CROWD
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """IoU from which a box counts as found: .5, .55, ..., .95."""
 AREAS = ((0.0, 1e10), (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
 """Square pixels, both ends included: all objects, small, medium, large."""
-COUNTED, DIFFICULT, CROWD = 0, 1, 2
-"""What `aside` says of a true box: it counts; it is passed over; it is a region of many, which hides any number."""
 
 Evidence = Mapping[str, np.ndarray]
 

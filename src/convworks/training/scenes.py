@@ -14,6 +14,7 @@ import torch
 
 from convworks.data.load import load
 from convworks.data.record import DataSet, Record, SetAside
+from convworks.data.scenes import crowded
 from convworks.evaluation.scenes import SceneEvaluation
 from convworks.events import Candidate, Chooser, Event, RecipeSettled, StageStarted
 from convworks.geometry.boxes import Size
@@ -177,7 +178,8 @@ def evaluated(
     for record, answer in zip(records, answers, strict=True):
         if isinstance(answer, SetAside):
             continue
-        found.append((record.path, scenes.observe(answer, load(dataset, record, ids), made.classes)))
+        sample = load(dataset, record, ids, crowds=crowded(dataset))
+        found.append((record.path, scenes.observe(answer, sample, made.classes)))
     every = [one for part in team.gather(found) for one in part]
     return SceneEvaluation.of(
         made.task,
