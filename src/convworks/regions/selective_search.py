@@ -51,8 +51,8 @@ class Regions:
 def selective_search(image: Image, *, smallest: float = SMALLEST, seed: int = 0) -> Float[np.ndarray, "n 4"]:
     """Boxes (xyxy, pixels of the image), the most promising first, none twice.
 
-    `smallest` is the shortest side kept, in pixels of an image 500 wide, or that of the image. `seed` decides the order among boxes of
-    about the same height in their hierarchies; one seed gives one order.
+    `smallest` is the shortest side kept, in pixels of an image 500 wide, or that of the image. `seed` decides
+    the order among boxes of about the same height in their hierarchies; one seed gives one order.
 
     >>> image = np.zeros((60, 80, 3), np.uint8)
     >>> image[20:50, 10:40] = 200, 30, 30
