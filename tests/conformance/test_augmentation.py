@@ -35,6 +35,7 @@ STRONG = {
     "border": "inside",
 }
 UPRIGHT = {"flip_horizontal", "flip_vertical", "crop_scale", "translate", "scale"}
+OF_SEVERAL = {"mosaic"}  # made of more than one sample: see tests/augmentation/test_mix.py
 PLACED = sorted({*moves.OPERATIONS, "crop_scale"})
 IN, OUT = (480, 640), (448, 512)
 # Pixels give a box to within half a pixel an edge, so a side must be long for the IoU to mean something.
@@ -135,8 +136,8 @@ def test_one_operation_keeps_pixels_boxes_masks_and_points_together(name):
 
 def test_all_operations_composed_keep_pixels_boxes_masks_and_points_together():
     options = replace(NOTHING, border="fill", **{name: STRONG[name] for name in PLACED})
-    held_together(options, 150, 0.95)
-    points_held_together(options, 100)
+    held_together(options, 300, 0.95)
+    points_held_together(options, 300)
 
 
 @pytest.mark.slow
@@ -150,7 +151,7 @@ def test_ten_thousand_draws_keep_everything_together(name):
 
 
 def test_every_operation_has_a_knob_and_every_knob_does_something():
-    knobs = {field.name for field in fields(AugmentationOptions)}
+    knobs = {field.name for field in fields(AugmentationOptions)} - OF_SEVERAL
     assert knobs == STRONG.keys(), "say in STRONG how strong the new knob is to be tested"
     assert set(moves.OPERATIONS) <= knobs
     assert {knob for knob, _ in colour.LINEAR.values()} <= knobs

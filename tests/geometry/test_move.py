@@ -98,6 +98,14 @@ def test_what_a_turned_frame_shows_of_boxes_agrees_with_points_sown_in_them(tilt
                 assert boxes_.iou(tight[None], seen[None])[0, 0] > 0.93
 
 
+def test_a_quarter_turn_shows_boxes_on_the_frames_edge_whole_and_others_in_part():
+    there = Move(matrix([[0, -1, 30], [1, 0, 0]]), (40, 30))
+    boxes = np.array([[0, 0, 40, 30], [30, 10, 50, 20], [40, 0, 50, 30], [5, 5, 5, 9]], np.float32)
+    found, shown = there.seen(boxes)
+    assert found.tolist() == [[0, 0, 30, 40], [10, 30, 20, 40], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert shown.tolist() == [1, 0.5, 0, 0]
+
+
 def test_seen_gives_full_shapes_for_no_boxes():
     for there in (move.identity(SIZE), Move(matrix([[0.8, 0.6, 0], [-0.6, 0.8, 3]]), SIZE)):
         found, shown = there.seen(np.zeros((0, 4), np.float32))

@@ -23,13 +23,16 @@ Table = UInt8[np.ndarray, "256"]
 LUMA = (0.299, 0.587, 0.114)
 MIDDLE = 127.5
 
-# What the matrices are made of: the colour itself, the grey of its light, its difference from that grey with
-# the hue turned by a quarter of the circle, and a shift of all channels. `ONE` keeps the 1 in (r, g, b, 1).
+# What the matrices are made of: the colour itself, the grey of its light, its difference from that grey, the same with
+# the hue turned by a quarter of the circle, and middle grey. `ONE` keeps the 1 in (r, g, b, 1).
 ONE = np.diag([0.0, 0.0, 0.0, 1.0])
 COLOUR = np.diag([1.0, 1.0, 1.0, 0.0])
 GREY = np.array([[*LUMA, 0]] * 3 + [[0.0] * 4])
-QUARTER = (COLOUR - GREY) @ np.array([[0, -1, 1, 0], [1, 0, -1, 0], [-1, 1, 0, 0], [0] * 4]) / math.sqrt(3)
-SHIFT = np.array([[0.0, 0, 0, 1]] * 3 + [[0] * 4])
+PURE = COLOUR - GREY
+QUARTER = PURE @ np.array([[0, -1, 1, 0], [1, 0, -1, 0], [-1, 1, 0, 0], [0] * 4]) / math.sqrt(3)
+MIDDLE_GREY = np.array([[0.0, 0, 0, MIDDLE]] * 3 + [[0] * 4])
+FROM_MIDDLE, TO_MIDDLE = COLOUR - MIDDLE_GREY, MIDDLE_GREY + ONE
+WITHOUT_COLOUR, AS_IT_IS = GREY + ONE, COLOUR + ONE
 
 
 def brightness(numbers: Numbers, strength: float) -> Matrix:
@@ -39,14 +42,12 @@ def brightness(numbers: Numbers, strength: float) -> Matrix:
 
 def contrast(numbers: Numbers, strength: float) -> Matrix:
     """Distance from middle grey times a factor within 1 ± `strength`."""
-    factor = _factor(numbers[0], strength)
-    return factor * COLOUR + (1 - factor) * MIDDLE * SHIFT + ONE
+    return _factor(numbers[0], strength) * FROM_MIDDLE + TO_MIDDLE
 
 
 def saturation(numbers: Numbers, strength: float) -> Matrix:
     """Distance from the grey of the same light times a factor within 1 ± `strength`."""
-    factor = _factor(numbers[0], strength)
-    return factor * COLOUR + (1 - factor) * GREY + ONE
+    return _factor(numbers[0], strength) * PURE + WITHOUT_COLOUR
 
 
 def hue(numbers: Numbers, strength: float) -> Matrix:
@@ -61,7 +62,7 @@ def grayscale(numbers: Numbers, probability: float) -> Matrix:
     >>> grayscale((0.0,), 1.0).round(3)[0].tolist()
     [0.299, 0.587, 0.114, 0.0]
     """
-    return (GREY if numbers[0] < probability else COLOUR) + ONE
+    return WITHOUT_COLOUR if numbers[0] < probability else AS_IT_IS
 
 
 def gamma(numbers: Numbers, strength: float) -> Table:

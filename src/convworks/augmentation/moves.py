@@ -23,6 +23,8 @@ Operation = Callable[[Numbers, Size, float], Matrix]
 # How far a crop's proportions may be from those of the frame that it fills (Szegedy 2015, 1409.4842).
 ASPECT = 4 / 3
 GOLDEN = (math.sqrt(5) - 1) / 2
+STILL: Matrix = np.eye(3)
+STILL.setflags(write=False)
 
 
 def flip_horizontal(numbers: Numbers, size: Size, probability: float) -> Matrix:
@@ -31,12 +33,12 @@ def flip_horizontal(numbers: Numbers, size: Size, probability: float) -> Matrix:
     >>> flip_horizontal((0.2,), (4, 6), 0.5).tolist()
     [[-1.0, 0.0, 6.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    return matrix([[-1, 0, size[1]], [0, 1, 0]]) if numbers[0] < probability else np.eye(3)
+    return matrix([[-1, 0, size[1]], [0, 1, 0]]) if numbers[0] < probability else STILL
 
 
 def flip_vertical(numbers: Numbers, size: Size, probability: float) -> Matrix:
     """Mirror up and down."""
-    return matrix([[1, 0, 0], [0, -1, size[0]]]) if numbers[0] < probability else np.eye(3)
+    return matrix([[1, 0, 0], [0, -1, size[0]]]) if numbers[0] < probability else STILL
 
 
 def rotate(numbers: Numbers, size: Size, degrees: float) -> Matrix:

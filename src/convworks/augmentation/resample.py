@@ -41,7 +41,7 @@ def image(pixels: Pixels, move: Move, border: Border = "reflect", out: Pixels | 
     if copied is not None:
         return _delivered(np.ascontiguousarray(copied), out, pixels)
     pixels, move = _shrunk(*_cut(pixels, move))
-    four, move = (cv2.cvtColor(pixels, TO_FOUR), move) if border == "fill" else _mirrored(pixels, move)
+    four = cv2.cvtColor(pixels, TO_FOUR)
     return cv2.cvtColor(_warped(four, move, cv2.INTER_LINEAR, border, GREY), TO_THREE, dst=out)
 
 
@@ -153,33 +153,6 @@ def _shrunk(pixels: Pixels, move: Move) -> tuple[Pixels, Move]:
         pixels = cv2.resize(whole, (width // x, height // y), interpolation=cv2.INTER_AREA)
         move = Move(move.matrix @ matrix([[x, 0, 0], [0, y, 0]]), move.size)
         across, down = across * x, down * y
-
-
-def _mirrored(pixels: Pixels, move: Move) -> tuple[UInt8[np.ndarray, "h w 4"], Move]:
-    """The image in four channels, with its mirror around it where the frame needs it, and the move from there.
-
-    Mirrored here and not by OpenCV, whose warp takes half as long again where it must mirror by itself.
-    """
-    height, width = pixels.shape[:2]
-    left, top, right, bottom = move.reach()
-    x0, x1 = _beyond(-left, width), _beyond(right - width, width)
-    y0, y1 = _beyond(-top, height), _beyond(bottom - height, height)
-    if not (x0 or x1 or y0 or y1):
-        return cv2.cvtColor(pixels, TO_FOUR), move
-    wide = np.empty((y0 + height + y1, x0 + width + x1, 4), np.uint8)
-    cv2.cvtColor(pixels, TO_FOUR, dst=wide[y0 : y0 + height, x0 : x0 + width])
-    rows = wide[y0 : y0 + height]
-    right_edge, bottom_edge = x0 + width, y0 + height
-    rows[:, :x0] = rows[:, x0 + 1 : 2 * x0 + 1][:, ::-1]
-    rows[:, right_edge:] = rows[:, right_edge - 1 - x1 : right_edge - 1][:, ::-1]
-    wide[:y0] = wide[y0 + 1 : 2 * y0 + 1][::-1]
-    wide[bottom_edge:] = wide[bottom_edge - 1 - y1 : bottom_edge - 1][::-1]
-    return wide, Move(move.matrix @ matrix([[1, 0, -x0], [0, 1, -y0]]), move.size)
-
-
-def _beyond(reach: float, size: int) -> int:
-    """Pixels of mirror for a frame that reaches so far beyond an edge: one more, at most all there are."""
-    return min(max(int(reach + 2), 0), size - 1) if reach > -1 else 0
 
 
 def _warped(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,6 +20,9 @@ from convworks.geometry import outlines
 from convworks.geometry.boxes import Size
 
 Matrix = Float[np.ndarray, "3 3"]
+
+NOTHING = [0.0] * 5
+"""A box of which nothing is seen, and its share."""
 
 
 def matrix(rows: list[list[float]]) -> Matrix:
@@ -116,48 +120,38 @@ class Move:
 
         A box that is not shown at all, or has no area, comes back as zeros with share 0.
         """
-        solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        moved = self.boxes(boxes)
-        found = boxes_.clip(moved, self.size)
         if self.is_upright:
-            scale = abs(self.matrix[0, 0] * self.matrix[1, 1])
-            share = np.zeros(len(boxes), boxes.dtype)
-            np.divide(boxes_.area(found), boxes_.area(boxes) * scale, out=share, where=solid)
-            found[share <= 0] = 0
-            return found, np.minimum(share, 1)
-        whole = solid & (found == moved).all(axis=1) & self.is_affine
-        share = whole.astype(boxes.dtype)
-        unsure = solid ^ whole
-        if self.is_affine:
-            unsure &= (found[:, 2:] > found[:, :2]).all(axis=1)
-        found[~whole] = 0
-        rows = unsure.nonzero()[0]
-        if not len(rows):
-            return found, share
-        edges, (height, width) = self._edges(), self.size
-        glimpses: list[list[float]] = []
-        for box, (left, top, right, bottom) in zip(boxes[rows].tolist(), moved[rows].tolist(), strict=True):
-            crossed = (left < 0, right > width, top < 0, bottom > height)
-            cutting = list(itertools.compress(edges, crossed)) if self.is_affine else edges
-            glimpses.append(self._glimpse(box, cutting))
-        seen = np.array(glimpses, boxes.dtype)
-        found[rows], share[rows] = seen[:, :4], seen[:, 4]
-        return found, share
+            return self._upright(boxes)
+        rows, (height, width) = cast("list[list[float]]", self.matrix.tolist()), self.size
+        edges = [] if self.is_affine else self._edges()
+        frame = ((1.0, 0.0, 0.0), (-1.0, 0.0, width), (0.0, 1.0, 0.0), (0.0, -1.0, height))
+        found: list[list[float]] = []
+        for box, (left, top, right, bottom) in zip(boxes.tolist(), self.boxes(boxes).tolist(), strict=True):
+            if not (box[2] > box[0] and box[3] > box[1]):
+                found.append(NOTHING)
+            elif edges:
+                found.append(_glimpse(box, rows, edges, self.size))
+            elif left >= 0 and top >= 0 and right <= width and bottom <= height:
+                found.append([left, top, right, bottom, 1.0])
+            elif right <= 0 or left >= width or bottom <= 0 or top >= height:
+                found.append(NOTHING)
+            else:
+                crossed = itertools.compress(frame, (left < 0, right > width, top < 0, bottom > height))
+                found.append(_part(box, rows, crossed, self.size))
+        seen = np.array(found, boxes.dtype).reshape(-1, 5)
+        return seen[:, :4], seen[:, 4]
 
-    def _glimpse(self, box: list[float], edges: list[list[float]]) -> list[float]:
-        """The box around what the new frame, inside `edges`, shows of one box; and the share that it shows."""
-        left, top, right, bottom = box
-        outline = outlines.cut([(left, top), (right, top), (right, bottom), (left, bottom)], edges)
-        share = outlines.area(outline) / ((right - left) * (bottom - top))
-        if share == 0:
-            return [0.0] * 5
-        (a, b, c), (d, e, f), (g, h, i) = self.matrix.tolist()
-        height, width = self.size
-        depths = [g * x + h * y + i for x, y in outline]
-        across = [(a * x + b * y + c) / depth for (x, y), depth in zip(outline, depths, strict=True)]
-        down = [(d * x + e * y + f) / depth for (x, y), depth in zip(outline, depths, strict=True)]
-        low_x, low_y = max(min(across), 0.0), max(min(down), 0.0)
-        return [low_x, low_y, min(max(across), width), min(max(down), height), min(share, 1.0)]
+    def _upright(
+        self, boxes: Float[np.ndarray, "n 4"]
+    ) -> tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "n"]]:
+        """`seen` where boxes stay upright."""
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        found = boxes_.clip(self.boxes(boxes), self.size)
+        scale = abs(self.matrix[0, 0] * self.matrix[1, 1])
+        share = np.zeros(len(boxes), boxes.dtype)
+        np.divide(boxes_.area(found), boxes_.area(boxes) * scale, out=share, where=solid)
+        found[share <= 0] = 0
+        return found, np.minimum(share, 1)
 
     def _edges(self) -> list[list[float]]:
         """The frame's edges in the old image: a * x + b * y + c is not below 0 on the side that is shown."""
@@ -195,3 +189,43 @@ def scales(move: Move) -> tuple[float, float]:
     depth = g * x + h * y + i
     u, v = (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
     return math.hypot(a - u * g, d - v * g) / abs(depth), math.hypot(b - u * h, e - v * h) / abs(depth)
+
+
+def _part(
+    box: list[float], rows: list[list[float]], edges: Iterable[Sequence[float]], size: Size
+) -> list[float]:
+    """The box around what a frame of `size` shows of one box, cut by `edges` of it; and the share that it shows."""
+    (a, b, x), (c, d, y), _ = rows
+    left, top, right, bottom = box
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    outline = outlines.cut([(a * u + b * v + x, c * u + d * v + y) for u, v in corners], edges)
+    share = outlines.area(outline) / ((right - left) * (bottom - top) * abs(a * d - b * c))
+    return _around(outline, share, size)
+
+
+def _glimpse(box: list[float], rows: list[list[float]], edges: list[list[float]], size: Size) -> list[float]:
+    """The same under perspective: the box is cut in the old image by the frame's `edges` there, before any horizon."""
+    left, top, right, bottom = box
+    outline = outlines.cut([(left, top), (right, top), (right, bottom), (left, bottom)], edges)
+    share = outlines.area(outline) / ((right - left) * (bottom - top))
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    moved = [
+        ((a * x + b * y + c) / (g * x + h * y + i), (d * x + e * y + f) / (g * x + h * y + i))
+        for x, y in outline
+    ]
+    return _around(moved, share, size)
+
+
+def _around(outline: list[outlines.Point], share: float, size: Size) -> list[float]:
+    """The box around an outline inside a frame of `size`, and the share that it is, if it is any."""
+    if share == 0:
+        return NOTHING
+    height, width = size
+    across, down = zip(*outline, strict=True)
+    return [
+        max(min(across), 0.0),
+        max(min(down), 0.0),
+        min(max(across), width),
+        min(max(down), height),
+        min(share, 1.0),
+    ]

@@ -35,8 +35,10 @@ def area(outline: Sequence[Point]) -> float:
     6.0
     """
     doubled = 0.0
-    for (x, y), (next_x, next_y) in zip(outline, [*outline[1:], *outline[:1]], strict=True):
-        doubled += x * next_y - y * next_x
+    old_x, old_y = outline[-1] if outline else (0.0, 0.0)
+    for x, y in outline:
+        doubled += old_x * y - old_y * x
+        old_x, old_y = x, y
     return abs(doubled) / 2
 
 
@@ -50,16 +52,18 @@ def cut(outline: Sequence[Point], edges: Iterable[Sequence[float]]) -> list[Poin
     """
     left = list(outline)
     for a, b, c in edges:
-        depths = [a * x + b * y + c for x, y in left]
-        if min(depths, default=0) >= 0:
-            continue
+        if not left:
+            break
         passed: list[Point] = []
-        for place, ((x, y), depth) in enumerate(zip(left, depths, strict=True)):
-            before, (old_x, old_y) = depths[place - 1], left[place - 1]
+        old_x, old_y = left[-1]
+        before = a * old_x + b * old_y + c
+        for x, y in left:
+            depth = a * x + b * y + c
             if (before < 0) != (depth < 0):
                 share = before / (before - depth)
                 passed.append((old_x + share * (x - old_x), old_y + share * (y - old_y)))
             if depth >= 0:
                 passed.append((x, y))
+            old_x, old_y, before = x, y, depth
         left = passed
     return left
