@@ -70,7 +70,7 @@ class Sample:
     shows: Bool[np.ndarray, "c"] = field(default_factory=_nothing_shown)
     boxes: Float[np.ndarray, "n 4"] = field(default_factory=_no_boxes)
     labels: Int[np.ndarray, "n"] = field(default_factory=_no_labels)
-    aside: UInt8[np.ndarray, "n"] = field(default_factory=_none_aside)
+    aside: UInt8[np.ndarray, "a"] = field(default_factory=_none_aside)
     masks: Bool[np.ndarray, "m _ _"] = field(default_factory=_no_masks)
     class_map: UInt8[np.ndarray, "_ _"] = field(default_factory=_no_map)
     points: Float[np.ndarray, "p k 2"] = field(default_factory=_no_points)
