@@ -91,6 +91,7 @@ class Model:
     thresholds: tuple[float, ...] = ()
     dropout: float = 0.0
     channels_last: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @staticmethod
@@ -102,10 +103,11 @@ class Model:
         task: Task | None = None,
         dropout: float = 0.0,
         name: str = "model",
+        settings: Mapping[str, Any] | None = None,
     ) -> Model:
-        """A model with a new head on `backbone`."""
+        """A model with a new head on `backbone`; `settings` are what the task's head takes besides."""
         chosen = task or tasks.find("classification")
-        head = chosen.head(backbone.info, len(classes), dropout)
+        head = chosen.head(backbone.info, len(classes), dropout, **(settings or {}))
         return Model(
             net=Net(backbone, head),
             task=chosen,
@@ -113,6 +115,7 @@ class Model:
             preprocessing=preprocessing,
             name=name,
             dropout=dropout,
+            settings=dict(settings or {}),
         )
 
     @property
@@ -242,9 +245,11 @@ class Model:
             "format": FORMAT,
             "name": self.name,
             "task": self.task.name,
+            **({"decoder": self.task.decoder} if self.task.decoder else {}),
             "classes": list(self.classes),
             "backbone": backbone.name,
             "dropout": self.dropout,
+            "settings": dict(self.settings),
             "temperature": self.temperature,
             **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
             "channels_last": self.channels_last,
@@ -283,9 +288,10 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
             **expects
             | {name: tuple(expects[name]) for name in ("mean", "deviation", "shape") if name in expects},
         ),
-        task=tasks.find(facts["task"]),
+        task=tasks.find(facts["task"], facts.get("decoder", "")),
         dropout=facts["dropout"],
         name=facts["name"],
+        settings=facts.get("settings", {}),
     )
     try:
         state = load_tensors(content)

@@ -15,10 +15,12 @@ from convworks.backbones.contract import Stage
 from convworks.errors import RecipeError
 from convworks.geometry.move import crop, identity
 from convworks.samples import IGNORE, Sample
+from convworks.tasks.localization import middles
 
 NAMES = ("cat", "dog", "eel")
 INFO = [Stage(name="a", channels=8, stride=2), Stage(name="b", channels=16, stride=4)]
 SIDE = 16
+BARE = 5  # the sample without a box
 SCENES = [name for name in tasks.TASKS if tasks.find(name).scenes]
 SEVERAL = [name for name in tasks.TASKS if tasks.find(name).several]
 WHOLE = [name for name in tasks.TASKS if not tasks.find(name).scenes and name not in SEVERAL]
@@ -41,7 +43,11 @@ def samples(n: int) -> list[Sample]:
         class_map[0] = IGNORE
         image = np.full((SIDE, SIDE, 3), number, np.uint8)
         shows = np.array([number % 2, number % 3 == 0, number > 5], np.bool_)
-        made.append(Sample(image=image, label=number % len(NAMES), shows=shows, class_map=class_map))
+        here = Sample(image=image, label=number % len(NAMES), shows=shows, class_map=class_map)
+        if number != BARE:
+            box = np.array([[4, 4, 8 + number % 5, 12]], np.float32)
+            here = replace(here, boxes=box, labels=np.array([number % len(NAMES)]))
+        made.append(here)
     return made
 
 
@@ -54,6 +60,19 @@ def perfect(name: str, wanted: dict[str, Tensor]) -> Tensor:
     if name == "segmentation":
         known = wanted["class_map"].long().clamp(max=len(NAMES) - 1)
         return 50.0 * nn.functional.one_hot(known, len(NAMES)).permute(0, 3, 1, 2).float()
+    if name == "localization":
+        places = middles(4, 4).expand(len(wanted["box"]), -1, -1)
+        sure = -50.0 * (places - (wanted["box"][:, :2] + wanted["box"][:, 2:])[:, None] / 2).square().sum(-1)
+        box = wanted["box"][:, None].expand(-1, 16, -1)
+        known = 50.0 * nn.functional.one_hot(wanted["label"].clamp(min=0), len(NAMES)).float()
+        return torch.cat([places, sure[..., None], box, known[:, None].expand(-1, 16, -1)], -1)
+    if name == "detection":
+        rows = torch.zeros(len(wanted["boxes"]), wanted["boxes"].shape[1], 7 + len(NAMES))
+        rows[..., :2] = (wanted["boxes"][..., :2] + wanted["boxes"][..., 2:]) / 2
+        rows[..., 2], rows[..., 3:7], rows[..., 7:] = 4.0, wanted["boxes"], -50.0
+        for image, place in (wanted["labels"] >= 0).nonzero().tolist():
+            rows[image, place, 7 + int(wanted["labels"][image, place])] = 50.0
+        return rows
     if name == "multilabel":
         return 100.0 * wanted["shows"] - 50.0
     assert name == "classification"
@@ -126,7 +145,8 @@ def test_a_head_reads_every_size_and_no_pictures_at_all(name: str) -> None:
     assert head(maps(2)).shape[0] == 2
     assert head([one[:0] for one in maps(2)]).shape[0] == 0
     odd = [torch.randn(2, stage.channels, 12 // stage.stride, 20 // stage.stride) for stage in INFO]
-    assert head(odd).shape[:2] == head(maps(2)).shape[:2]
+    here = 1 if name in ("classification", "multilabel", "segmentation") else -1  # where the classes are
+    assert head(odd).shape[here] == head(maps(2)).shape[here]
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -138,6 +158,8 @@ def test_an_answer_comes_back_into_the_original_picture(name: str) -> None:
     said = task.scenes.restore(answers[0], move, (3 * SIDE, 2 * SIDE), NAMES)
     larger = Sample(
         image=np.repeat(np.repeat(sample.image, 3, 0), 2, 1),
+        boxes=sample.boxes * np.array([2, 3, 2, 3], np.float32),
+        labels=sample.labels,
         class_map=np.repeat(np.repeat(sample.class_map, 3, 0), 2, 1),
     )
     assert task.scenes.summarise([task.scenes.observe(said, larger, NAMES)], NAMES).value > 0.8

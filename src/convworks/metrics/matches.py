@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 
 from convworks.geometry.boxes import area
 from convworks.samples import COUNTED, CROWD
@@ -28,7 +28,7 @@ def coco_matches(
     labels: Int[np.ndarray, "n"],
     truth: Float[np.ndarray, "g 4"],
     truth_labels: Int[np.ndarray, "g"],
-    aside: Int[np.ndarray, "g"],
+    aside: Integer[np.ndarray, "g"],
     areas: Float[np.ndarray, "g"] | None = None,
 ) -> Evidence:
     """The rows of one image, by falling score; `areas` are those of the true objects where boxes do not tell.
@@ -79,7 +79,7 @@ def voc_matches(
     labels: Int[np.ndarray, "n"],
     truth: Float[np.ndarray, "g 4"],
     truth_labels: Int[np.ndarray, "g"],
-    aside: Int[np.ndarray, "g"],
+    aside: Integer[np.ndarray, "g"],
     threshold: float = 0.5,
 ) -> Evidence:
     """The same rows by the rules of PASCAL VOC: one threshold, one area.

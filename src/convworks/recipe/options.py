@@ -22,6 +22,7 @@ Task = Literal["classification", "multilabel", "localization", "detection", "seg
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]
+Decoder = Literal["pyramid", "fcn32", "fcn16", "fcn8", "fcn8-staged"]
 
 
 def knob(
@@ -61,7 +62,13 @@ class ModelOptions:
     weights: str = knob(
         "default", "default, none, hub, or the path of a safetensors or state-dict file or a run"
     )
+    finest: int = knob(8, "stride of the finest map that is searched for objects", low=1, high=128)
+    coarsest: int = knob(32, "stride of the coarsest map that is searched for objects", low=1, high=128)
     dropout: float = knob(0.2, "probability of dropping a feature before the last layer", low=0.0, high=0.95)
+    decoder: Decoder = knob(
+        "pyramid",
+        "what makes outlines of features: a light pyramid, or FCN of that stride, all at once or in stages",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,10 @@ class OptimiserOptions:
         0.8, "each stage nearer to the input learns by this factor slower", low=0.01, high=1.0
     )
     backbone_rate: float = knob(
-        1.0, "share of the rate that the pretrained stages learn by; the new ones learn by all", low=0.0, high=1.0
+        1.0,
+        "share of the rate that the pretrained stages learn by; the new ones learn by all",
+        low=0.0,
+        high=1.0,
     )
     warmup: float = knob(0.05, "share of the steps in which the rate rises", low=0.0, high=0.9)
     clip_norm: float = knob(1.0, "largest norm of the gradient; 0 for none", low=0.0, high=1e6)

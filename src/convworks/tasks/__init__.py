@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 TASKS = {
     "classification": "convworks.tasks.classification:CLASSIFICATION",
     "multilabel": "convworks.tasks.multilabel:MULTILABEL",
+    "localization": "convworks.tasks.localization:LOCALIZATION",
+    "detection": "convworks.tasks.detection:DETECTION",
     "segmentation": "convworks.tasks.segmentation:SEGMENTATION",
 }
 
 
-def find(name: str) -> Task:
-    """The task of a name; raises RecipeError naming the nearest where there is none."""
+def find(name: str, decoder: str = "") -> Task:
+    """The task of a name, with the head of another name where it has several ("segmentation", "fcn8").
+
+    Raises RecipeError naming the nearest where there is none.
+    """
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     module, _, value = TASKS[name].partition(":")
-    return getattr(import_module(module), value)
+    home = import_module(module)
+    task: Task = getattr(home, value)
+    return home.with_decoder(decoder) if task.decoder and decoder not in ("", task.decoder) else task

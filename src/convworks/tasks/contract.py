@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from convworks.backbones.contract import Stage
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move
+from convworks.recipe.options import ModelOptions
 from convworks.samples import Sample
 
 Evidence = Mapping[str, np.ndarray]
@@ -64,22 +64,33 @@ class Scenes:
     guided: bool = False
 
 
+def no_settings(options: ModelOptions) -> dict[str, Any]:
+    """Of a head that takes nothing besides."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a net is to say of an image, as functions.
 
-    - `head(info, classes, dropout)` is the module that reads the outputs of all stages.
+    - `head(info, classes, dropout, **settings)` is the module that reads the outputs of all stages.
     - `targets(samples)` are the tensors of a batch, by name, from samples in the frame that the net sees.
     - `loss(outputs, targets, progress)` with `progress` in [0, 1] of the training.
     - `decode(outputs, names)` gives one answer an image.
     - `scenes` is there where answers have a place in the picture.
+    - `decoder` names the head where the task has several, as `tasks.find(name, decoder)` gives it.
+    - `ripen(head, progress)` lets in what of the head is to learn from that share of the training on.
+    - `settings(options)` are what the head takes besides: plain values, kept with the model.
     - `several`: an image may show several classes, or none; each is named from a threshold of its own on.
     """
 
     name: str
-    head: Callable[[Sequence[Stage], int, float], nn.Module]
+    head: Callable[..., nn.Module]
     targets: Callable[[Sequence[Sample]], Mapping[str, Tensor]]
     loss: Callable[[Any, Mapping[str, Tensor], float], Loss]
     decode: Callable[[Any, Sequence[str]], list[Any]]
     scenes: Scenes | None = None
+    settings: Callable[[ModelOptions], Mapping[str, Any]] = no_settings
     several: bool = False
+    decoder: str = ""
+    ripen: Callable[[nn.Module, float], None] | None = None

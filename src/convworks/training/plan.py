@@ -139,14 +139,16 @@ def new_model(
         interpolation=expects.interpolation,
         shape=(0, 0) if prepared.scenes is None else shape,
     )
+    task = tasks.find(prepared.dataset.task, recipe.model.decoder)
     torch.manual_seed(recipe.seed)
     made = Model.create(
         backbone,
         prepared.classes,
         preprocessing,
-        task=tasks.find(prepared.dataset.task),
+        task=task,
         dropout=recipe.model.dropout,
         name=name,
+        settings=task.settings(recipe.model),
     )
     return made.to(device)
 

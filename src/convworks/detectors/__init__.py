@@ -1,0 +1,1 @@
+"""Detectors: each a composition of the parts in `regions`."""

@@ -1,0 +1,160 @@
+"""The default detector: one stage, no anchors to choose, each cell of a light pyramid says what and where.
+
+The towers are shared by the levels, each with its own batch norm (RTMDet, 2212.07784, section 3.2); the score is how
+well the box is expected to fit (Generalized focal loss, 2006.04388); a static matching by ATSS (1912.02424) for the
+first third of the training, then one aligned with the task (TOOD, 2108.07755), as in PP-YOLOE (2203.16250).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import box_iou
+
+from convworks.backbones.contract import Stage
+from convworks.detectors.answer import Answer, Truth, truths
+from convworks.regions import matching
+from convworks.regions.coding import LARGEST, from_distances
+from convworks.regions.losses import generalised_overlap, overlap, quality_focal
+from convworks.regions.pyramid import Pyramid
+from convworks.regions.suppression import per_class
+
+WIDTH = 64  # channels of the pyramid and the towers
+DEPTH = 2  # layers of a tower
+REACH = 4.0  # strides from a cell to the edges of the box that it says before it has learned
+PRIOR = 0.01  # the score of every cell and class before anything has been learned
+STATIC = 1 / 3  # share of the training with a matching that does not look at what the net says
+ROW = 7  # numbers of a cell before those of the classes: x, y, stride, and a box
+LEAST, CANDIDATES, MOST = (
+    0.01,
+    1_000,
+    300,
+)  # the lowest score, and the most boxes before and after suppression
+SUPPRESSED = 0.6  # IoU above which the worse of two boxes of a class goes
+
+
+class ConvDet(nn.Module):
+    """For every cell of every level: x, y and stride in pixels, a box in pixels, and a logit for each class."""
+
+    def __init__(
+        self, info: Sequence[Stage], classes: int, dropout: float, *, finest: int = 8, coarsest: int = 32
+    ) -> None:
+        super().__init__()
+        channels, strides = [stage.channels for stage in info], [stage.stride for stage in info]
+        self.pyramid = Pyramid(channels, strides, finest=finest, coarsest=coarsest, width=WIDTH)
+        levels = len(self.pyramid.strides)
+        self.name_tower, self.place_tower = Tower(levels), Tower(levels)
+        self.dropout = nn.Dropout2d(dropout / 2)
+        self.classify = nn.Conv2d(WIDTH, classes, 1)
+        self.locate = nn.Conv2d(WIDTH, 4, 1)
+        for layer in (self.classify, self.locate):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
+        nn.init.constant_(self.classify.bias, -math.log((1 - PRIOR) / PRIOR))  # pyright: ignore[reportArgumentType]
+
+    def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n cells row"]:
+        """The rows of all cells, level after level, row after row."""
+        found: list[Tensor] = []
+        for level, here in enumerate(self.pyramid(maps)):
+            stride = self.pyramid.strides[level]
+            names = self.classify(self.dropout(self.name_tower(here, level))).flatten(2).mT.float()
+            told = self.locate(self.place_tower(here, level)).flatten(2).mT.float()
+            place = cells(here.shape[-2], here.shape[-1], stride, here.device).expand(len(here), -1, -1)
+            edges = told.clamp(max=LARGEST).exp() * (REACH * stride)
+            found.append(torch.cat([place, from_distances(place[..., :2], edges), names], -1))
+        return torch.cat(found, 1)
+
+
+class Tower(nn.Module):
+    """A row of 3x3 convolutions that every level goes through, with a batch norm of its own for each level."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False) for _ in range(DEPTH))
+        self.norms = nn.ModuleList(
+            nn.ModuleList(nn.BatchNorm2d(WIDTH) for _ in range(DEPTH)) for _ in range(levels)
+        )
+
+    def forward(self, x: Float[Tensor, "n c h w"], level: int) -> Float[Tensor, "n c h w"]:
+        """The map of a level, made ready to be read."""
+        norms = self.norms[level]
+        assert isinstance(norms, nn.ModuleList)
+        for conv, norm in zip(self.convs, norms, strict=True):
+            x = F.relu(norm(conv(x)))
+        return x
+
+
+def cells(high: int, wide: int, stride: int, device: torch.device | str = "cpu") -> Float[Tensor, "cells 3"]:
+    """The middle (x, y) of each cell of a map in pixels, and its stride.
+
+    >>> cells(1, 2, 8).tolist()
+    [[4.0, 4.0, 8.0], [12.0, 4.0, 8.0]]
+    """
+    y = (torch.arange(high, device=device) + 0.5) * stride
+    x = (torch.arange(wide, device=device) + 0.5) * stride
+    places = torch.stack([x.repeat(high), y.repeat_interleave(wide)], -1)
+    return torch.cat([places, places.new_full((high * wide, 1), float(stride))], -1)
+
+
+def loss(
+    outputs: Float[Tensor, "n cells row"],
+    targets: Mapping[str, Tensor],
+    progress: float,
+    fit: float = 2.0,
+    beta: float = 2.0,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Quality focal loss of the scores and `fit` x (1 - GIoU) of the boxes, and what to divide their sum by.
+
+    `targets` are those of `answer.padded`. That is the sum of the qualities that are wanted in an image, at least 1.
+    """
+    total, weight = outputs.new_zeros(()), outputs.new_zeros(())
+    for rows, truth in zip(outputs, truths(targets), strict=True):
+        places, said, logits = rows[:, :2], rows[:, 3:ROW], rows[:, ROW:]
+        with torch.no_grad():
+            found, quality = matched(rows, truth, progress)
+        learns = (found >= 0).nonzero()[:, 0]
+        wanted = torch.zeros_like(logits)
+        wanted[learns, truth.labels[found[learns]]] = quality[learns]
+        unsure = matching.reachable(places, truth.aside).any(1) & (found < 0)
+        scores = quality_focal(logits, wanted, beta).sum(1).masked_fill(unsure, 0.0)
+        poor = 1 - generalised_overlap(said[learns], truth.boxes[found[learns]])
+        total = total + scores.sum() + fit * (quality[learns] * poor).sum()
+        weight = weight + quality.sum().clamp(min=1)
+    return total, weight
+
+
+def matched(
+    rows: Float[Tensor, "cells row"], truth: Truth, progress: float
+) -> tuple[Int[Tensor, "cells"], Float[Tensor, "cells"]]:
+    """The object that each cell of a frame learns, and the score that it should have for that, in [0, 1]."""
+    places, strides, said = rows[:, :2], rows[:, 2], rows[:, 3:ROW]
+    if progress < STATIC:
+        found = matching.adaptive(places, strides, truth.boxes)
+        quality = torch.zeros_like(strides)
+        learns = (found >= 0).nonzero()[:, 0]
+        quality[learns] = overlap(said[learns], truth.boxes[found[learns]])
+        return found, quality
+    scores = rows[:, ROW:].sigmoid()[:, truth.labels]
+    inside = matching.reachable(places, truth.boxes)
+    return matching.task_aligned(scores, box_iou(said, truth.boxes), inside)
+
+
+def decode(outputs: Float[Tensor, "n cells row"]) -> list[Answer]:
+    """What is found in each frame: the best cells, less those that say what a better one of their class said."""
+    return [_decoded(rows) for rows in outputs]
+
+
+def _decoded(rows: Float[Tensor, "cells row"]) -> Answer:
+    scores = rows[:, ROW:].sigmoid()
+    classes = scores.shape[1]
+    best, order = scores.flatten().topk(min(CANDIDATES, scores.numel()))
+    order = order[best > LEAST]
+    cell, labels = order // classes, order % classes
+    boxes, chances = rows[cell, 3:ROW], scores[cell, labels]
+    kept = per_class(boxes, chances, labels, SUPPRESSED, MOST)
+    return Answer(boxes=boxes[kept].numpy(), scores=chances[kept].numpy(), labels=labels[kept].numpy())
