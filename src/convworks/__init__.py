@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from convworks.data.glance import propose_net as propose_net
     from convworks.inspection.check import check as check
     from convworks.recipe.options import Recipe as Recipe
+    from convworks.report.audit.audited import audit as audit
     from convworks.report.demonstrations.frame import demonstrate as demonstrate
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Recipe": "convworks.recipe.options",
+    "audit": "convworks.report.audit.audited",
     "check": "convworks.inspection.check",
     "convert": "convworks.data.convert",
     "demonstrate": "convworks.report.demonstrations.frame",
@@ -37,6 +39,7 @@ _HOMES = {
 __all__ = [
     "Recipe",
     "__version__",
+    "audit",
     "check",
     "convert",
     "demonstrate",

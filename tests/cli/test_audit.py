@@ -63,6 +63,21 @@ def test_json_names_every_file(pets: Path, capsys: pytest.CaptureFixture[str]) -
     assert told["short_sides"] == {"smallest": 48, "median": 48, "largest": 48}
 
 
+def test_a_page_is_written_where_asked_but_not_into_the_data(
+    pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pets / "cat" / "bad.png").write_bytes(b"x")
+    assert main(["audit", str(pets)]) == 1
+    assert "--page FILE.html shows the pictures" in capsys.readouterr().out
+    page = pets.parent / "audit.html"
+    assert main(["audit", str(pets), "--page", str(page)]) == 1
+    assert f"{page} (0.0 MB): open it in a browser" in capsys.readouterr().out and page.stat().st_size > 5_000
+    assert main(["audit", str(pets), "--page", str(page), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["page"] == str(page)
+    assert main(["audit", str(pets), "--page", str(pets / "audit.html")]) == 2
+    assert "not written to" in capsys.readouterr().err and not (pets / "audit.html").exists()
+
+
 def test_a_mistake_is_code_2(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(pets.parent / "pest")]) == 2
     assert f"did you mean {pets}" in capsys.readouterr().err

@@ -51,17 +51,17 @@ def test_16_bit_indices_are_counted(tmp_path: Path) -> None:
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert "no such file" in look(tmp_path / "none.png", None).problem
     (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\nxxxx")
-    assert look(tmp_path / "x.png", None).problem.startswith("damaged")
+    assert look(tmp_path / "x.png", None).problem == "not an image that can be read"
     whole = saved(
         tmp_path, Image.fromarray(np.random.default_rng(0).integers(0, 9, (99, 99), np.uint8))
     ).read_bytes()
     (tmp_path / "x.png").write_bytes(whole[: len(whole) // 2])
-    assert look(tmp_path / "x.png", None).problem.startswith("damaged")
+    assert look(tmp_path / "x.png", None).problem.startswith(("damaged", "cut short"))
 
 
 def test_a_bomb_is_not_decoded(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.fromarray(PIXELS))
-    assert look(path, None, max_pixels=5).problem == "3 x 2 pixels are too many"
+    assert look(path, None, max_pixels=5).problem.startswith("3 x 2 pixels, 6; at most 5")
 
 
 def test_a_photo_is_no_map(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from PIL import Image, ImageDraw
 
 from convworks.augmentation import plan
@@ -20,9 +20,13 @@ from convworks.recipe.options import AugmentationOptions, Resize
 from convworks.samples import IGNORE, Sample
 
 BLUE, ORANGE, PAPER, INK = (0, 114, 178), (230, 159, 0), (255, 255, 255), (60, 60, 60)
-# Tints of classes and masks, told apart by colour-blind eyes too (Okabe and Ito, 2008).
+# Tints of classes and masks; the first six are told apart by colour-blind eyes too (Okabe and Ito, 2008).
 TINTS = np.array(
-    [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)], np.float32
+    (
+        *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)),
+        *((120, 94, 240), (165, 42, 42), (154, 205, 50), (0, 206, 209), (255, 182, 193), (128, 128, 0)),
+    ),
+    np.float32,
 )
 CAPTION, GAP = 16, 6
 
@@ -62,10 +66,13 @@ def sheet(
     return np.array(page)
 
 
-def cell(drawn: Drawn, sample: Sample) -> UInt8[np.ndarray, "h w 3"]:
-    """The augmented image with its class map and masks tinted, its boxes and points drawn, dropped boxes struck."""
+def cell(drawn: Drawn, sample: Sample, background: int = 0) -> UInt8[np.ndarray, "h w 3"]:
+    """The augmented image with its class map and masks tinted, its boxes and points drawn, dropped boxes struck.
+
+    Class `background` of a map is not tinted; -1 is none.
+    """
     moved = plan.apply(drawn, sample)
-    picture = Image.fromarray(tinted(moved))
+    picture = Image.fromarray(tinted(moved, background))
     pen = ImageDraw.Draw(picture)
     boxes, stays = plan.kept(drawn.move, sample.boxes)
     for box, stay in zip(boxes.tolist(), stays.tolist(), strict=True):
@@ -83,15 +90,21 @@ def cell(drawn: Drawn, sample: Sample) -> UInt8[np.ndarray, "h w 3"]:
     return np.array(picture)
 
 
-def tinted(sample: Sample) -> UInt8[np.ndarray, "h w 3"]:
-    """The image with each class of its map, 0 and "ignore" apart, and each mask mixed with a colour."""
+def tinted(sample: Sample, background: int = 0) -> UInt8[np.ndarray, "h w 3"]:
+    """The image with each class of its map, `background` and "ignore" apart, and each mask mixed with a colour."""
     image = sample.image.astype(np.float32)
     if sample.class_map.size:
-        marked = (sample.class_map > 0) & (sample.class_map != IGNORE)
-        image[marked] = _mixed(image[marked], TINTS[(sample.class_map[marked].astype(int) - 1) % len(TINTS)])
+        marked = (sample.class_map != background) & (sample.class_map != IGNORE)
+        image[marked] = _mixed(image[marked], tints(sample.class_map[marked], background))
     for number, mask in enumerate(sample.masks):
         image[mask] = _mixed(image[mask], TINTS[number % len(TINTS)])
     return image.astype(np.uint8)
+
+
+def tints(ids: Integer[np.ndarray, "*n"], background: int = 0) -> Float[np.ndarray, "*n 3"]:
+    """The colour of each class of a map: the first tint for the first class that is not `background`."""
+    places = ids.astype(int)
+    return TINTS[(places - ((places > background) if background >= 0 else 0)) % len(TINTS)]
 
 
 def said(drawn: Drawn) -> str:

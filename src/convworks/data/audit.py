@@ -188,6 +188,7 @@ def _facts(
         border=border(decoded.image),
         traces=traces(data),
         map=maps.look(root / record.mask, masks, max_pixels=max_pixels) if record.mask else None,
+        turn=decoded.turn,
     )
     if keep is not None:
         keep(position, decoded.image)

@@ -24,7 +24,7 @@ class Facts:
 
     `gray` says that it shows no colour, whatever its mode; `notes` say what decoding did. `border` is the width of
     an even frame around the picture, or of bars at two opposite sides of it, as a share of the picture's.
-    `map` tells of the record's mask image, None where it has none.
+    `map` tells of the record's mask image, None where it has none; `turn` is the EXIF orientation that was undone.
     """
 
     width: int
@@ -39,6 +39,7 @@ class Facts:
     border: float
     traces: Traces
     map: MapFacts | None = None
+    turn: int = 1
 
     @property
     def brightness(self) -> float:

@@ -138,7 +138,7 @@ def values(stored: Num[np.ndarray, "h w *c"]) -> dict[tuple[int, ...], int]:
         counts = np.bincount(flat.ravel(), minlength=256)
         found, counts = np.flatnonzero(counts), counts[counts > 0]
     else:
-        found, counts = np.unique(flat, return_counts=True)
+        found, counts = _by_runs(flat.ravel())
     listed = sorted(zip(counts.tolist(), found.tolist(), strict=True), key=lambda one: (-one[0], one[1]))
     if stored.ndim == 2:
         return {(int(value),): number for number, value in listed}
@@ -156,6 +156,15 @@ def objects(
     for number in np.unique(ids).tolist():
         if number:
             yield number, ids == number
+
+
+def _by_runs(values: Num[np.ndarray, "n"]) -> tuple[Num[np.ndarray, "k"], Int[np.ndarray, "k"]]:
+    """Each value and how often it is there, quickly where equal ones lie together, as in a map."""
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    starts = np.concatenate([[0], changes])[: len(values)]
+    lengths = np.diff(starts, append=len(values))
+    found, places = np.unique(values[starts], return_inverse=True)
+    return found, np.bincount(places, lengths, len(found)).astype(np.int64)
 
 
 def _packed(colours: Num[np.ndarray, "h w 3"]) -> Int[np.ndarray, "h w"]:

@@ -216,7 +216,7 @@ def _glimpse(box: list[float], rows: list[list[float]], edges: list[list[float]]
     return _around(moved, share, size)
 
 
-def _around(outline: list[outlines.Point], share: float, size: Size) -> list[float]:
+def _around(outline: Sequence[outlines.Point], share: float, size: Size) -> list[float]:
     """The box around an outline inside a frame of `size`, and the share that it is, if it is any."""
     if share == 0:
         return NOTHING

@@ -54,11 +54,21 @@ class Album:
             return _plate("not shown, to keep this file small", said)
         if image is None:
             return _plate("file not there", said)
-        data = small(image, side)
+        return self._taken(small(image, side), side, side, said)
+
+    def whole(self, image: UInt8[np.ndarray, "h w 3"] | None, said: str) -> Markup:
+        """All of an image, as it is; a plate where there is none."""
+        if self.left <= 0 or image is None:
+            return self.place(None, 0, said)
+        out = io.BytesIO()
+        Image.fromarray(image).save(out, "WEBP", quality=QUALITY, method=4)
+        return self._taken(out.getvalue(), image.shape[1], image.shape[0], said)
+
+    def _taken(self, data: bytes, width: int, height: int, said: str) -> Markup:
         self.left -= len(data)
         self.shown += 1
         address = f"data:image/webp;base64,{base64.b64encode(data).decode()}"
-        return tag("img", src=address, alt=said, width=side, height=side, decoding="async")
+        return tag("img", src=address, alt=said, width=width, height=height, decoding="async")
 
     def open(self, path: str, at_least: int) -> UInt8[np.ndarray, "h w 3"] | None:
         """The image of a path relative to the root, no smaller than `at_least`; None, and counted, if it is gone."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convworks.data.findings import brief
 from convworks.data.record import DataSet
 from convworks.evaluation.label_verdicts import diagnose_sets
 from convworks.evaluation.labels import LabelEvaluation
@@ -58,7 +59,7 @@ def done(
         recipe = replace(recipe, reasons=work.reasons)
     yield prepare.found(prepared)
     yield prepare.divided(prepared)
-    yield from (finding for finding in prepared.audit.findings if finding.code != "unreadable")  # said above
+    yield from map(brief, (one for one in prepared.audit.findings if one.code != "unreadable"))  # said above
     if note := prepared.store.note:
         yield Finding(code="cache", level="note", said=note)
     if place is not None:

@@ -50,6 +50,14 @@ def test_another_size_is_named_with_both(seen_of: Seen) -> None:
     assert told(seen_of, [SOUND, small])["mask-size"].evidence == "1.jpg (320 x 240 for 640 x 480)"
 
 
+def test_a_mask_stored_lying_down_like_its_image_fits(seen_of: Seen) -> None:
+    records = [Record(path=f"{row}.jpg", mask=f"{row}.png", split="train") for row in range(2)]
+    lying = MapFacts(size=(480, 640), values=SOUND.values)
+    seen = seen_of(records, lambda row: {"map": lying, "turn": (6, 3)[row]}, task="segmentation", masks=CODE)
+    sizes = next(one for one in findings(seen) if one.code == "mask-size")
+    assert sizes.files == ("1.jpg",)
+
+
 def test_values_of_no_class_are_counted_by_masks_and_pixels(seen_of: Seen) -> None:
     odd = MapFacts(size=(640, 480), values={(0,): 300_000, (1,): 7_000, (7,): 200})
     finding = told(seen_of, [SOUND, odd, odd])["mask-values"]

@@ -12,7 +12,10 @@ from convworks.data.findings import balance, belonging, boxes, copies, files, ma
 from convworks.data.findings.seen import Copies, Seen, classes_of, learned
 from convworks.events import Finding
 
-__all__ = ["Copies", "Seen", "classes_of", "findings", "learned"]
+__all__ = ["Copies", "Seen", "brief", "classes_of", "findings", "learned"]
+
+NAMED = 20
+"""Files, and pairs of them, that a short form of a finding names."""
 
 _URGENCY = {"error": 0, "warning": 1, "note": 2}
 _SUBJECTS = (files, copies, belonging, boxes, masks, balance, shortcuts)
@@ -23,3 +26,8 @@ def findings(seen: Seen) -> tuple[Finding, ...]:
     seen = replace(seen, records=list(seen.records))
     said = [finding for subject in _SUBJECTS for finding in subject.findings(seen)]
     return tuple(sorted(said, key=lambda finding: _URGENCY[finding.level]))
+
+
+def brief(finding: Finding) -> Finding:
+    """The finding with the first of its files and pairs only, as a run keeps it; `count` says how many there are."""
+    return replace(finding, files=finding.files[:NAMED], pairs=finding.pairs[:NAMED])

@@ -9,6 +9,7 @@ from convworks.data.decode import WARNED
 from convworks.data.findings.seen import Seen, about
 from convworks.data.names import count, few, shown
 from convworks.data.record import SetAside
+from convworks.data.sources.suffixes import FOREIGN, READ, suffix
 from convworks.events import Finding
 
 SMALL = 32
@@ -50,13 +51,26 @@ def _aside(seen: Seen) -> Iterator[Finding]:
             action="replace or remove them",
         )
     known = set(seen.unreadable)
-    if others := [file for file in seen.dataset.set_aside if file not in known]:
+    others = [file for file in seen.dataset.set_aside if file not in known]
+    used, images = {record.path for record in seen.records}, READ | FOREIGN
+    if annotations := [file for file in others if file.path in used or suffix(file.path) not in images]:
+        yield about(
+            "annotations-aside",
+            "warning",
+            f"{count(len(annotations), 'annotation')} set aside while reading.",
+            files=list(dict.fromkeys(file.path for file in annotations)),
+            number=len(annotations),
+            evidence=told(annotations),
+            why="what they mark is learned as background, or not at all",
+            action="mend what the reason names",
+        )
+    if files := [file for file in others if file not in annotations]:
         yield about(
             "set-aside",
             "warning",
-            f"{count(len(others), 'file or object', 'files or objects')} set aside while reading.",
-            files=[file.path for file in others],
-            evidence=told(others),
+            f"{count(len(files), 'image')} set aside while reading.",
+            files=[file.path for file in files],
+            evidence=told(files),
             why="they are neither learned from nor measured",
             action="mend what the reason names",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from convworks.data.facts import Facts
 from convworks.data.findings.seen import Seen, about, learned
 from convworks.data.maps import MapFacts, Value
 from convworks.data.names import count, few, shown
@@ -18,7 +19,7 @@ SMOOTHED = 16
 def findings(seen: Seen) -> Iterator[Finding]:
     """What is wrong with the masks of a data set that has them."""
     maps = [
-        (record.path, fact.map, (fact.width, fact.height))
+        (record.path, fact.map, fact)
         for record, fact in zip(seen.records, seen.facts, strict=True)
         if fact.map is not None
     ]
@@ -35,8 +36,10 @@ def findings(seen: Seen) -> Iterator[Finding]:
             why="an image without its mask teaches nothing",
             action="write them again",
         )
-    read = [(path, found, size) for path, found, size in maps if not found.problem]
-    if other := [(path, found.size, size) for path, found, size in read if found.size != size]:
+    read = [(path, found, fact) for path, found, fact in maps if not found.problem]
+    if other := [
+        (path, found.size, (fact.width, fact.height)) for path, found, fact in read if not _fits(found, fact)
+    ]:
         yield about(
             "mask-size",
             "warning",
@@ -68,6 +71,12 @@ def _missing(seen: Seen) -> Iterator[Finding]:
             why="they teach nothing, or, where outlines are meant, that all is background",
             action="add the masks, or leave the images out",
         )
+
+
+def _fits(found: MapFacts, fact: Facts) -> bool:
+    """Whether a mask is of the size of its image, as that is shown or as its camera stored it lying down."""
+    size = (fact.width, fact.height)
+    return found.size == size or (fact.turn >= 5 and found.size == size[::-1])
 
 
 def _by(size: tuple[int, int]) -> str:

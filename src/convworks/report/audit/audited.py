@@ -1,0 +1,106 @@
+"""`cw.audit`: every image of a data set looked at once; what was found, as lines, as plain values and as a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convworks.data import sources
+from convworks.data.audit import Audit, scan
+from convworks.data.decode import MAX_PIXELS
+from convworks.data.record import DataSet
+from convworks.data.settled import settled
+from convworks.errors import DataError, RecipeError
+from convworks.events import Finding
+from convworks.files import write_whole
+from convworks.report.audit import words
+from convworks.report.audit.page import build
+from convworks.report.markup import tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Audited:
+    """What an audit found. Printed it is lines, in a notebook a page with the pictures."""
+
+    found: Audit
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What its owner should know, the gravest first."""
+        return self.found.findings
+
+    @property
+    def attention(self) -> bool:
+        """Whether a finding is a warning or worse."""
+        return any(finding.level != "note" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values, with every file named."""
+        return words.document(self.found)
+
+    def html(self) -> str:
+        """One page that holds its pictures, and works offline and without scripts."""
+        return build(self.found)
+
+    def write(self, page: str | Path) -> Path:
+        """Writes the page, whole or not at all, and returns where it lies.
+
+        Raises RecipeError for a place inside the data's own folder, StorageError where it cannot be written.
+        """
+        target = Path(page)
+        outside(target, self.found.dataset)
+        write_whole(target, self.html().encode("utf-8"))
+        return target
+
+    def __str__(self) -> str:
+        return "\n".join(words.lines(self.found))
+
+    def _repr_html_(self) -> str:
+        return tag("iframe", srcdoc=self.html(), width="100%", height="900", title="Audit of the data")
+
+
+def audit(
+    data: str | Path,
+    *,
+    source: str = "auto",
+    corrections: str | Path | None = None,
+    workers: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    page: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Audited:
+    """Looks at every image of a data set once; the owner's files are not written to.
+
+    `workers` are threads, 0 for one a core; `page` is where to write what was found as HTML, if anywhere; larger
+    images than `max_pixels` are refused. Raises DataError where nothing can be read as a data set, RecipeError for
+    a page inside the data's folder.
+    """
+    dataset = sources.read(
+        Path(data), source=source, corrections=None if corrections is None else Path(corrections)
+    )
+    if page is not None:
+        outside(Path(page), dataset)
+    problem: tuple[Finding, ...] = ()
+    try:
+        dataset = settled(dataset, max_pixels=max_pixels)
+    except DataError as error:
+        problem = (Finding(code="masks", level="error", said=error.found, action=error.fix),)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = scan(dataset, workers=workers or cores, progress=progress, max_pixels=max_pixels, stop=False)
+    done = Audited(found=replace(found, findings=(*problem, *found.findings)))
+    if page is not None:
+        done.write(page)
+    return done
+
+
+def outside(target: Path, dataset: DataSet) -> None:
+    """Raises RecipeError where `target` lies in the folder of a data set: what is the owner's is not written to."""
+    root = dataset.root.resolve()
+    if target.resolve().is_relative_to(root):
+        raise RecipeError(
+            f"{target} would lie in the data's own folder, which is not written to.",
+            fix=f"name a place outside it, such as {root.parent / target.name}",
+        )
