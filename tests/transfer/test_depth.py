@@ -52,3 +52,13 @@ def test_a_probe_counts_what_a_linear_model_gets_right_and_looks_at_enough() -> 
     found = probe("s", features[:200], labels[:200], 2, np.arange(200) // 2 % 5)
     assert found.n == 200
     assert found.share > 0.98
+
+
+def test_where_images_show_several_classes_the_areas_under_their_curves_are_compared() -> None:
+    draw = np.random.default_rng(0)
+    truth = draw.random((120, 3)) < 0.3
+    features = truth @ draw.normal(size=(3, 8)) + 0.3 * draw.normal(size=(120, 8))
+    folds = np.arange(120) % 5
+    known, blind = (probe("s", values, truth, 3, folds) for values in (features, draw.normal(size=(120, 8))))
+    assert known.share > 0.95
+    assert blind.share == pytest.approx(0.5, abs=0.15)

@@ -118,3 +118,48 @@ def test_copies_lie_in_one_fold_and_classes_are_spread() -> None:
 def test_the_log_loss_is_that_of_the_true_classes() -> None:
     logits = np.log(np.array([[0.5, 0.5], [0.25, 0.75]]))
     assert linear.log_loss(logits, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
+
+
+def sets(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features, and three classes of which an image shows any number, each known to one direction."""
+    draw = np.random.default_rng(seed)
+    truth = draw.random((n, 3)) < (0.5, 0.3, 0.1)
+    return draw.normal(size=(n, 6)) + truth @ draw.normal(size=(3, 6)), truth
+
+
+def test_of_several_classes_each_is_solved_by_itself() -> None:
+    features, truth = sets()
+    whole = linear.fit(features, truth, 3, 0.1).logits(features)
+    for place in range(3):
+        alone = linear.fit(features, truth[:, place : place + 1], 1, 0.1).logits(features)
+        np.testing.assert_allclose(whole[:, place], alone[:, 0], atol=0.02)
+
+
+def test_yes_and_no_of_one_class_is_a_choice_between_two() -> None:
+    features, truth = sets()
+    alone = linear.fit(features, truth[:, :1], 1, 1.0).logits(features)[:, 0]
+    pair = linear.fit(features, truth[:, 0].astype(int), 2, 0.5).logits(features)
+    np.testing.assert_allclose(alone, pair[:, 1] - pair[:, 0], atol=0.05)
+
+
+def test_cross_validated_sets_are_told_from_chance() -> None:
+    features, truth = sets(300)
+    folds = linear.folds_of(truth, np.arange(300), 0)
+    found = linear.cross_validate(features, truth, 3, folds)
+    best = min(linear.log_loss(logits, truth) for logits in found.values())
+    shares = truth.mean(0)
+    assert best < -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).sum()
+
+
+def test_folds_of_sets_have_their_share_of_rare_classes_and_keep_copies_together() -> None:
+    _, truth = sets(200)
+    groups = np.arange(200)
+    groups[100:110] = groups[:10]
+    truth[100:110] = truth[:10]
+    folds = linear.folds_of(truth, groups, 0)
+    assert (folds[100:110] == folds[:10]).all()
+    for place in range(3):
+        held = np.bincount(folds, truth[:, place], minlength=5)
+        assert held.max() - held.min() <= 4
+    sizes = np.bincount(folds, minlength=5)
+    assert sizes.max() - sizes.min() <= 12

@@ -120,8 +120,12 @@ def _overfitting(epochs: Sequence[EpochEnded], values: Mapping[str, Any]) -> Fin
         said=f"{certainty} since epoch {then.epoch}: training loss fell {seen.train_then:.2f} to "
         f"{seen.train_now:.2f} while tuning rose {seen.tuning_then:.2f} to {seen.tuning_now:.2f}. "
         f"{kept}.",
-        evidence=f"The rise is {seen.noises:.0f} times the noise from epoch to epoch; right answers went "
-        f"from {then.right} to {now.right} of {now.of}.",
+        evidence=f"The rise is {seen.noises:.0f} times the noise from epoch to epoch; "
+        + (
+            f"{now.measure} went from {then.value:.3f} to {now.value:.3f}."
+            if now.measure
+            else f"right answers went from {then.right} to {now.right} of {now.of}."
+        ),
         action=_more_variety(values),
         epoch=now.epoch,
     )

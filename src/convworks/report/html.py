@@ -14,6 +14,8 @@ from convworks.report.sections.confusion import confusion
 from convworks.report.sections.curves import curves
 from convworks.report.sections.data import data
 from convworks.report.sections.drift import drift
+from convworks.report.sections.label_mistakes import label_mistakes, label_samples, mixed_up
+from convworks.report.sections.label_score import by_class, label_score
 from convworks.report.sections.limits import limits
 from convworks.report.sections.recipe import recipe
 from convworks.report.sections.score import score
@@ -30,11 +32,14 @@ def build(run: Path) -> str:
     """
     story = read(run)
     # The walls first, before the rest spends what pictures may weigh.
-    wall, sample, shown = mistakes(story), samples(story), augmentation(story)
+    wall = label_mistakes(story) if story.labels else mistakes(story)
+    sample = label_samples(story) if story.labels else samples(story)
+    shown = augmentation(story)
     parts = {
-        "Score": score(story),
+        "Score": label_score(story) if story.labels else score(story),
+        "Classes": by_class(story),
         "Mistakes": wall,
-        "Confusion": confusion(story),
+        "Confusion": mixed_up(story) if story.labels else confusion(story),
         "Sample": sample,
         "Learning": curves(story),
         "Transfer": transfer(story),

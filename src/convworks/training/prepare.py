@@ -316,8 +316,9 @@ def _enough(
     learn: Int[np.ndarray, "l"],
     measured: Int[np.ndarray, "m"],
 ) -> None:
-    there = truth[learn].any(0) if truth.ndim == 2 else np.isin(np.arange(len(dataset.classes)), truth[learn])
-    missing = [name for name, known in zip(dataset.classes, there.tolist(), strict=True) if not known]
+    seen = truth[learn]
+    known = set(np.flatnonzero(seen.any(0)).tolist() if seen.ndim == 2 else seen.tolist())
+    missing = [name for place, name in enumerate(dataset.classes) if place not in known]
     if missing and dataset.task in ("classification", "multilabel"):
         raise DataError(
             f"There is nothing to learn {', '.join(missing[:5])} from.",

@@ -65,7 +65,7 @@ def probe(work: Work) -> Iterator[Event]:
     learn = len(data.learn)
     if work.recipe.transfer.mode == "extract":
         views = [kept[-1], *(yield from _other_views(work, rows))]
-        solved = linear.fit(np.concatenate(views), np.tile(labels, len(views)), classes, strength)
+        solved = linear.fit(np.concatenate(views), np.concatenate([labels] * len(views)), classes, strength)
         work.candidates["probe"] = (_head_state(work.team.from_leader(solved)), found[strength][learn:])
         model.temperature = calibration.temperature(found[strength], labels)
         if several:

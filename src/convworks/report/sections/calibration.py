@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float, Int
+
 from convworks.evaluation.uncertainty import wilson
 from convworks.metrics.calibration import Bin, calibration_counts, calibration_error, reliability
 from convworks.report.drawing import dot, figure, line, text
@@ -18,17 +21,20 @@ HIGH = 0.05  # an error from here on is called noticeable
 
 def calibration(story: Story) -> Markup:
     """The section, empty without an evaluation."""
-    evaluation = story.evaluation
-    if evaluation is None or evaluation.n == 0:
+    pairs = _answers(story)
+    if pairs is None or not len(pairs[1]):
         return Markup()
-    counts = calibration_counts(evaluation.probabilities, evaluation.truth, BINS)
+    counts = calibration_counts(*pairs, BINS)
     bins, error = reliability(counts), calibration_error(counts)
-    sure = sum(each.confidence * each.n for each in bins) / evaluation.n
-    said = f"It says {percent(sure)} on average and is right on {percent(evaluation.accuracy)}."
+    n = len(pairs[1])
+    sure, right = sum(each.confidence * each.n for each in bins) / n, sum(each.right for each in bins) / n
+    said = f"It says {percent(sure)} on average and is right on {percent(right)}."
+    if story.labels:
+        said = f"Whether a class is there or not, asked of each class of each image. {said}"
     if error < HIGH:
         said += f" Its probabilities can be taken at their word: they miss by {100 * error:.1f} points on average."
     else:
-        way = "surer than it should be" if sure > evaluation.accuracy else "less sure than it could be"
+        way = "surer than it should be" if sure > right else "less sure than it could be"
         said += f" Confidence and truth differ by {100 * error:.1f} points on average, over all levels; it is {way}."
     rows = [
         [
@@ -39,7 +45,11 @@ def calibration(story: Story) -> Markup:
         ]
         for each in bins
     ]
-    listing = table(["Answers that say", "Images", "It says", "Right"], rows, numbers=(1, 2, 3))
+    listing = table(
+        ["Answers that say", "Answers" if story.labels else "Images", "It says", "Right"],
+        rows,
+        numbers=(1, 2, 3),
+    )
     chart = figure(
         f"Reliability: {said}",
         lambda width: (340, _chart(bins, width)),
@@ -53,6 +63,16 @@ def calibration(story: Story) -> Markup:
         chart,
         folded("The same as a table", listing),
     )
+
+
+def _answers(story: Story) -> tuple[Float[np.ndarray, "n k"], Int[np.ndarray, "n"]] | None:
+    """Probabilities that sum to 1, and which of them belongs to what is so; of several labels, yes and no of each."""
+    if story.labels:
+        there = story.labels.probabilities.ravel()
+        return np.stack([1 - there, there], 1), story.labels.truth.ravel().astype(np.int64)
+    if story.evaluation:
+        return story.evaluation.probabilities, story.evaluation.truth
+    return None
 
 
 def _chart(bins: Sequence[Bin], width: int) -> list[Child]:

@@ -28,11 +28,11 @@ def card(story: Story, evaluation: Evaluation, index: int, side: int, *, brief: 
         tag("p", tag("span", name), " ", tag("span", f"{share:.2f}"), class_="said") for name, share in lines
     ]
     return tag(
-        "li", picture, *said, tag("p", _breakable(path), class_="path"), class_="right" if right else "wrong"
+        "li", picture, *said, tag("p", breakable(path), class_="path"), class_="right" if right else "wrong"
     )
 
 
-def _breakable(path: str) -> Markup:
+def breakable(path: str) -> Markup:
     """A path that breaks into lines after its slashes, if it must."""
     *folders, name = path.split("/")
     return join([join(folder, "/", tag("wbr")) for folder in folders], name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from convworks.evaluation.curves import Overfitting, overfitting
 from convworks.evaluation.uncertainty import wilson
-from convworks.events import EpochEnded
+from convworks.events import DataFound, EpochEnded
 from convworks.report.drawing import apart, box, curve, dot, figure, line, text, ticks
 from convworks.report.markup import Child, Markup, folded, percent, section, table, tag
 from convworks.report.story import Story
@@ -23,7 +24,8 @@ def curves(story: Story) -> Markup:
         return Markup()
     chosen = next((one.name for one in story.candidates if one.chosen), "")
     word = "best" if chosen == "probe" else "kept"
-    parts = [_stage(stage, epochs, len(story.classes), word) for stage, epochs in story.epochs.items()]
+    blind = guess(story)
+    parts = [_stage(stage, epochs, blind, word) for stage, epochs in story.epochs.items()]
     how = (
         "Both lines are the mean loss of an image; lower is better. Which lies lower tells little (training images are "
         "augmented, their labels smoothed, and they are learned by heart): what tells overfitting is tuning that "
@@ -32,7 +34,20 @@ def curves(story: Story) -> Markup:
     return section("learning", "How it learned", tag("p", how), *parts)
 
 
-def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int, word: str) -> Markup:
+def guess(story: Story) -> float:
+    """The loss of knowing nothing but how common the classes are; NaN where a task has none that one can tell."""
+    found = story.last(DataFound)
+    if found and found.task == "multilabel":
+        shares = [count / found.images for count in found.counts.values()]
+        return statistics.fmean(
+            -sum(math.log(share) * share for share in (one, 1 - one) if share) for one in shares
+        )
+    if found and found.task != "classification":
+        return math.nan
+    return math.log(max(len(story.classes), 2))
+
+
+def _stage(stage: str, epochs: Sequence[EpochEnded], blind: float, word: str) -> Markup:
     train, tuning = [e.train_loss for e in epochs], [e.tuning_loss for e in epochs]
     seen = overfitting(train, tuning)
     kept = next((e for e in reversed(epochs) if e.best), None)
@@ -44,10 +59,12 @@ def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int, word: str) ->
         said += f" Overfitting since epoch {epochs[seen.since - 1].epoch}."
     if kept:
         said += f" Epoch {kept.epoch} was kept." if word == "kept" else f" Epoch {kept.epoch} was the best."
-    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, classes, seen, kept, word, width)), said)
+    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, blind, seen, kept, word, width)), said)
     rows = [_row(epoch, word if kept and epoch.epoch == kept.epoch else "") for epoch in epochs]
-    heads = ["Epoch", "Training loss", "Tuning loss", "Right", "95 % interval", "Learning rate", "Time", ""]
-    listing = table(heads, rows, numbers=range(1, 7))
+    measure = epochs[0].measure
+    judged = [f"{measure[:1].upper()}{measure[1:]}"] if measure else ["Right", "95 % interval"]
+    heads = ["Epoch", "Training loss", "Tuning loss", *judged, "Learning rate", "Time", ""]
+    listing = table(heads, rows, numbers=range(1, len(heads) - 1))
     return tag(
         "div", tag("h3", f"Stage: {stage}"), chart, folded(f"The {len(epochs)} epochs as a table", listing)
     )
@@ -55,12 +72,14 @@ def _stage(stage: str, epochs: Sequence[EpochEnded], classes: int, word: str) ->
 
 def _row(epoch: EpochEnded, word: str) -> list[str]:
     low, high = wilson(epoch.right, epoch.of)
+    judged = [f"{epoch.right} of {epoch.of}", f"{percent(low)} to {percent(high)}"]
+    if epoch.measure:
+        judged = [f"{epoch.value:.3f}"]
     return [
         str(epoch.epoch),
         loss(epoch.train_loss),
         loss(epoch.tuning_loss),
-        f"{epoch.right} of {epoch.of}",
-        f"{percent(low)} to {percent(high)}",
+        *judged,
         f"{epoch.learning_rate:.2g}",
         duration(epoch.seconds),
         word,
@@ -69,16 +88,16 @@ def _row(epoch: EpochEnded, word: str) -> list[str]:
 
 def _chart(
     epochs: Sequence[EpochEnded],
-    classes: int,
+    guess: float,
     seen: Overfitting | None,
     kept: EpochEnded | None,
     word: str,
     width: int,
 ) -> list[Child]:
-    guess = math.log(max(classes, 2))
     right = 96 if width > 500 else 74
     losses = [value for e in epochs for value in (e.train_loss, e.tuning_loss) if math.isfinite(value)]
-    top = min(max([*losses, guess]), HIGHEST * guess) * 1.06
+    known = math.isfinite(guess)
+    top = (min(max([*losses, guess]), HIGHEST * guess) if known else max(losses, default=1.0)) * 1.06
     first, last = epochs[0].epoch, max(epochs[-1].epoch, epochs[0].epoch + 1)
 
     def x(epoch: float) -> float:
@@ -92,7 +111,7 @@ def _chart(
         since = epochs[seen.since - 1].epoch
         drawn.append(box(x(since), TOP, x(last) - x(since), HEIGHT - TOP - BOTTOM, "overfitted"))
         if x(last) - x(since) > 76:
-            high = TOP + 16 if y(guess) > TOP + 24 else y(guess) + 18
+            high = TOP + 16 if not known or y(guess) > TOP + 24 else y(guess) + 18
             drawn.append(text((x(since) + x(last)) / 2, high, "overfitting", "warning-label", "middle"))
     for value in ticks(top):
         drawn += [
@@ -103,12 +122,13 @@ def _chart(
     for epoch in range(first, last + 1, every):
         drawn.append(text(x(epoch), HEIGHT - BOTTOM + 18, str(epoch), "tick", "middle"))
     drawn.append(text((LEFT + width - right) / 2, HEIGHT - 2, "epoch", "tick", "middle"))
-    drawn.append(line(LEFT, y(guess), width - right, y(guess), "guess"))
+    if known:
+        drawn.append(line(LEFT, y(guess), width - right, y(guess), "guess"))
     if kept:
         drawn.append(line(x(kept.epoch), TOP - 6, x(kept.epoch), HEIGHT - BOTTOM, "kept"))
         anchor = "end" if x(kept.epoch) > width - right - 40 else "middle" if kept.epoch > first else "start"
         drawn.append(text(x(kept.epoch), TOP - 11, f"{word}: epoch {kept.epoch}", "label", anchor))
-    ends: list[tuple[float, str, str]] = [(y(guess), "guessing", "quiet")]
+    ends: list[tuple[float, str, str]] = [(y(guess), "guessing", "quiet")] if known else []
     for name, kind, values in (
         ("training", "one", [e.train_loss for e in epochs]),
         ("tuning", "other", [e.tuning_loss for e in epochs]),

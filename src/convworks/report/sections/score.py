@@ -39,9 +39,6 @@ def score(story: Story) -> Markup:
 
 
 def _bar(scored: Scored, width: int) -> Sequence[Child]:
-    def x(share: float) -> float:
-        return MARGIN + share * (width - 2 * MARGIN)
-
     marks = [(scored.chance, f"guessing {percent(scored.chance)}", "guess")]
     if not math.isnan(scored.majority):
         always = f"always “{_short(scored.majority_class)}” {percent(scored.majority)}"
@@ -49,15 +46,26 @@ def _bar(scored: Scored, width: int) -> Sequence[Child]:
             marks = [(scored.chance, f"guessing, or {always}", "guess")]
         else:
             marks.append((scored.majority, always, "always"))
+    return bar(scored.accuracy, scored.low, scored.high, marks, width)
+
+
+def bar(
+    value: float, low: float, high: float, marks: Sequence[tuple[float, str, str]], width: int
+) -> Sequence[Child]:
+    """A score in [0, 1] with its interval, and marks (where, label, kind) below it."""
+
+    def x(share: float) -> float:
+        return MARGIN + share * (width - 2 * MARGIN)
+
     drawn: list[Child] = [
         box(x(0), BAR - 5, x(1) - x(0), 10, "track", 5),
-        box(x(scored.low), BAR - 5, x(scored.high) - x(scored.low), 10, "interval", 5),
-        *(line(x(at), BAR - 11, x(at), BAR + 11, "cap") for at in (scored.low, scored.high)),
-        dot(x(scored.accuracy), BAR, 8, "score"),
+        box(x(low), BAR - 5, x(high) - x(low), 10, "interval", 5),
+        *(line(x(at), BAR - 11, x(at), BAR + 11, "cap") for at in (low, high)),
+        dot(x(value), BAR, 8, "score"),
     ]
-    said = f"{percent(scored.accuracy)} ({percent(scored.low)} to {percent(scored.high)})"
+    said = f"{percent(value)} ({percent(low)} to {percent(high)})"
     half = 4.6 * len(said)
-    middle = min(max(x(scored.accuracy), MARGIN + half), width - MARGIN - half)
+    middle = min(max(x(value), MARGIN + half), width - MARGIN - half)
     drawn.append(text(middle, BAR - 20, said, "figure", "middle"))
     for tick in (0, 0.25, 0.5, 0.75, 1):
         anchor = "start" if tick == 0 else "end" if tick == 1 else "middle"
@@ -68,8 +76,8 @@ def _bar(scored: Scored, width: int) -> Sequence[Child]:
     for row, (share, said, kind) in enumerate(marks):
         at, half = x(share), LABEL * len(said) / 2
         place = min(max(at, MARGIN + half), width - MARGIN - half)
-        low = AXIS + 32 + 16 * row
-        drawn += [line(at, BAR - 12, at, low - 11, kind), text(place, low, said, "label", "middle")]
+        under = AXIS + 32 + 16 * row
+        drawn += [line(at, BAR - 12, at, under - 11, kind), text(place, under, said, "label", "middle")]
     return drawn
 
 

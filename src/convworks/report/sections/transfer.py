@@ -19,10 +19,12 @@ def transfer(story: Story) -> Markup:
 
 
 def _depth(probed: DepthProbed, chance: float) -> Markup:
+    blind = 0.5 if probed.measure else chance  # of two images, one that shows a class and one that does not
+    scored = f" Scored is the {probed.measure}." if probed.measure else ""
     how = (
         f"A linear model on what each stage of the net gives, cross-validated on {count(probed.n, 'training image')}. "
         "Where the last stages score best, the data is near to what the net was trained on. "
-        f"Guessing gives {percent(chance)}."
+        f"Guessing gives {percent(blind)}.{scored}"
     )
     rows: list[list[Child]] = [
         [
@@ -52,18 +54,22 @@ def _candidates(candidates: list[Candidate]) -> Markup:
     rows: list[list[Child]] = []
     for candidate in candidates:
         low, high = wilson(candidate.right, candidate.of)
+        judged = [f"{candidate.right} of {candidate.of}", f"{percent(low)} to {percent(high)}"]
+        if candidate.measure:
+            judged = [f"{candidate.value:.3f}"]
         name: Child = tag("strong", candidate.name) if candidate.chosen else candidate.name
         rows.append(
             [
                 name,
-                f"{candidate.right} of {candidate.of}",
-                f"{percent(low)} to {percent(high)}",
+                *judged,
                 loss(candidate.loss),
                 tag("strong", "chosen") if candidate.chosen else "",
             ]
         )
+    measure = candidates[0].measure
+    judges = [f"{measure[:1].upper()}{measure[1:]}"] if measure else ["Right", "95 % interval"]
     return join(
         tag("h3", "Which candidate was kept"),
         tag("p", "Compared on the tuning images, which measure nothing afterwards."),
-        table(["Candidate", "Right", "95 % interval", "Loss", ""], rows, numbers=(1, 2, 3)),
+        table(["Candidate", *judges, "Loss", ""], rows, numbers=range(1, len(judges) + 2)),
     )

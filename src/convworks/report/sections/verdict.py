@@ -29,7 +29,8 @@ def _sentences(story: Story) -> tuple[str, Child]:
     measured = story.measured
     if measured is not None and measured.of:
         whose = "it has never seen" if measured.chosen_on == "nothing" else "that also chose it"
-        headline = f"{measured.measure} {measured.value:.3f} on {count(measured.of, 'image')} {whose}."
+        what = f"{measured.measure[:1].upper()}{measured.measure[1:]}"
+        headline = f"{what} {measured.value:.3f} on {count(measured.of, 'image')} {whose}."
         return headline, _expected(measured)
     scored = story.scored
     if scored is None or scored.of == 0:
