@@ -19,13 +19,16 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 class Stage:
     """One stage's output: its name, channels, stride against the input, and theoretical receptive field in pixels.
 
-    `field` is 0 where it is unknown or covers everything (a squeeze-and-excite gate reads the whole map).
+    `field` is 0 where it is unknown or covers everything (a squeeze-and-excite gate reads the whole map). `centre` is
+    the middle of what the first cell sees, in pixels from the edge of a picture whose sides the stride divides; None
+    where it is unknown, and taken to be the middle of the cell's square.
     """
 
     name: str
     channels: int
     stride: int
     field: int = 0
+    centre: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ def efficientnet_lite(name: Variant) -> Backbone:
     """An EfficientNet-Lite with random weights: a stem, seven rows of blocks, and the 1x1 of 1,280 channels."""
     width, depth, size = VARIANTS[name]
     stages: list[nn.Module] = [ConvNorm(3, 32, 3, stride=2, activation="relu6", same=True, epsilon=EPSILON)]
-    info = [Stage(name="stem", channels=32, stride=2, field=3)]
+    info = [Stage(name="stem", channels=32, stride=2, field=3, centre=1.5)]
     inputs, stride, field, jump = 32, 2, 3, 2
     for number, (kernel, step, expansion, channels, repeats) in enumerate(ROWS, 1):
         ends = number in (1, len(ROWS))
@@ -95,9 +95,12 @@ def efficientnet_lite(name: Variant) -> Backbone:
             inputs = outputs
         stride *= step
         stages.append(nn.Sequential(*blocks))
-        info.append(Stage(name=f"blocks{number}", channels=outputs, stride=stride, field=field))
+        # Padded more on the right and below, each step down looks half a cell further that way.
+        info.append(
+            Stage(name=f"blocks{number}", channels=outputs, stride=stride, field=field, centre=stride - 0.5)
+        )
     stages.append(ConvNorm(inputs, 1280, 1, activation="relu6", epsilon=EPSILON))
-    info.append(Stage(name="head", channels=1280, stride=stride, field=field))
+    info.append(Stage(name="head", channels=1280, stride=stride, field=field, centre=stride - 0.5))
     return Backbone(name, stages, info, Expects(size=size, interpolation="bicubic"), RANDOM)
 
 

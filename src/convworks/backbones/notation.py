@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from convworks.arithmetic.alignment import middle
 from convworks.arithmetic.notation import parse, write
 from convworks.arithmetic.spec import (
     AdaptivePool,
@@ -63,6 +64,7 @@ def build(notation: str) -> Backbone:
                 channels=last.output.channels,
                 stride=int(stride),
                 field=int(field),
+                centre=float(middle(last.fields[0])),
             )
         )
     size = min(

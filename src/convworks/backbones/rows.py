@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from convworks.arithmetic.alignment import middle
 from convworks.arithmetic.field import Field, slid
 from convworks.backbones.contract import Backbone, Card, Expects, Stage
 
@@ -18,7 +19,8 @@ NATURAL = Expects(mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225), s
 class Row:
     """A row of stages that grows at its end; `finish` makes the backbone of it.
 
-    Each stage is given with the (kernel, stride) of every layer on its longest way from input to output.
+    Each stage is given with the (kernel, stride) of every layer on its longest way from input to output, padded by half
+    of what its filter is longer than 1.
     """
 
     def __init__(self) -> None:
@@ -29,10 +31,11 @@ class Row:
     def add(self, name: str, stage: nn.Module, channels: int, layers: Sequence[tuple[int, int]]) -> None:
         """Append `stage`, which gives `channels` and goes through `layers`."""
         for kernel, stride in layers:
-            self._field = slid(self._field, kernel, stride, 0)
+            self._field = slid(self._field, kernel, stride, (kernel - 1) // 2)
         stride, field = int(self._field.jump), self._field.pixels
         self.stages.append(stage)
-        self.info.append(Stage(name=name, channels=channels, stride=stride, field=field))
+        centre = float(middle(self._field))
+        self.info.append(Stage(name=name, channels=channels, stride=stride, field=field, centre=centre))
 
     def finish(self, name: str, expects: Expects = NATURAL) -> Backbone:
         """The row as a backbone with random weights."""

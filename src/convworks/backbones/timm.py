@@ -17,9 +17,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from convworks.arithmetic.alignment import middle
 from convworks.backbones.chain import Call, calls_of, expanded, filters_of, grouped, is_chain
 from convworks.backbones.contract import Backbone, Expects, Stage
-from convworks.backbones.reach import field_of
+from convworks.backbones.reach import field_of, fields_of
 from convworks.backbones.rows import RANDOM
 from convworks.errors import RecipeError, unknown
 
@@ -162,7 +163,14 @@ def _described(group: list[Call], picture: Tensor) -> Stage:
     assert result is not None
     name = max(group, key=lambda call: filters_of(call.module)).name
     stride = _stride(picture, result)
-    return Stage(name=name, channels=result.shape[1], stride=stride, field=field_of(result, picture))
+    fields = fields_of(result)
+    return Stage(
+        name=name,
+        channels=result.shape[1],
+        stride=stride,
+        field=field_of(result, picture),
+        centre=float(middle(fields[0])) if fields else None,
+    )
 
 
 def _stride(picture: Tensor, result: Tensor) -> int:

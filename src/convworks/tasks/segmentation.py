@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -14,10 +15,12 @@ from torch.nn import functional as F
 
 from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
 from convworks.backbones.contract import Stage
+from convworks.errors import unknown
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.metrics import overlap
 from convworks.samples import Sample, Segmentation
+from convworks.tasks import fcn
 from convworks.tasks.contract import Evidence, Scenes, Summary, Task
 from convworks.tasks.enlarging import cross_entropy_and_dice
 
@@ -120,4 +123,19 @@ SEGMENTATION = Task(
     loss=partial(cross_entropy_and_dice, dice=0.5),
     decode=decode,
     scenes=Scenes(restore=restore, observe=observe, summarise=summarise),
+    decoder="pyramid",
 )
+
+FCN: dict[str, partial[nn.Module]] = {
+    "fcn32": partial(fcn.FullyConvolutional, finest=32),
+    "fcn16": partial(fcn.FullyConvolutional, finest=16),
+    "fcn8": partial(fcn.FullyConvolutional, finest=8),
+    "fcn8-staged": partial(fcn.FullyConvolutional, finest=8, staged=True),
+}
+
+
+def with_decoder(name: str) -> Task:
+    """Segmentation with another head than its default; raises RecipeError for one that does not exist."""
+    if name not in FCN:
+        raise unknown("decoder", name, [SEGMENTATION.decoder, *FCN])
+    return replace(SEGMENTATION, head=FCN[name], decoder=name, ripen=fcn.ripen)

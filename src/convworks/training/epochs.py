@@ -204,6 +204,7 @@ def epochs(
         frozen = schedule.frozen(where.epoch)
         if frozen is not None:
             learner.net.backbone.freeze(frozen)
+        learner.ripen(where.epoch / schedule.options.epochs)
         epoch_began, last_save = time.monotonic(), time.monotonic()
         order = randomness.order(schedule.n, schedule.seed, where.epoch)
         batches = list(parts_of(order, schedule.options.batch))[where.step :]

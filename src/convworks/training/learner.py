@@ -113,6 +113,11 @@ class Learner:
         self._follow(epoch, step)
         return Step(total=total, weight=weight, stop=asked > 0)
 
+    def ripen(self, progress: float) -> None:
+        """Let in what of the head is to learn from a share of the training on."""
+        if self.task.ripen:
+            self.task.ripen(self.net.head, progress)
+
     def _placed(self, images: Tensor) -> Tensor:
         return images.to(self.team.device, non_blocking=True)
 
