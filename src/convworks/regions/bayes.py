@@ -32,7 +32,7 @@ STARTS = 2
 class Surface:
     """What is believed of a score over boxes before any is known: a GP with a constant mean.
 
-    `spread` is the deviation of the scores, `noise` that of one score given its box; `across`, `down`, `tall` and `wide`
+    `spread` is the deviation of the scores, `noise` that of one score given its box; `across`, `down`, `wide`, `tall`
     are how far apart boxes may be and still tell of each other: the centre as a share of `scale` (pixels, the size
     of what is looked at, fitted anew in each search), the sides as differences of logarithms.
     """
