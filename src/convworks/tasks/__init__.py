@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 TASKS = {
     "classification": "convworks.tasks.classification:CLASSIFICATION",
     "multilabel": "convworks.tasks.multilabel:MULTILABEL",
+    "localization": "convworks.tasks.localization:LOCALIZATION",
+    "detection": "convworks.tasks.detection:DETECTION",
     "segmentation": "convworks.tasks.segmentation:SEGMENTATION",
 }
 
