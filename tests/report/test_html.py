@@ -120,7 +120,7 @@ def test_the_verdict_comes_first_with_interval_and_chance(page: Page, run: Path)
         "How near your data is to what the net knows",
         "Which candidate was kept",
         "Can its probabilities be believed?",
-        "2 files set aside",
+        "2 files or annotations set aside",
         "Which images did what",
         "The command",
         "The choices that matter",
