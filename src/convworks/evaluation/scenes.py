@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +138,7 @@ class SceneEvaluation:
             classes=tuple(values["classes"]),
             paths=tuple(values["paths"]),
             evidence=tuple(
-                {name: np.array(numbers, kind).reshape(shape) for name, (kind, shape, numbers) in one.items()}
+                {name: _array(kind, shape, numbers) for name, (kind, shape, numbers) in one.items()}
                 for one in values["evidence"]
             ),
             measures={name: _float(value) for name, value in values["measures"].items()},
@@ -174,10 +176,19 @@ def interval(
     return low, high
 
 
-def _numbers(array: np.ndarray) -> list[Any]:
+def _numbers(array: np.ndarray) -> list[Any] | str:
+    """The numbers of an array, rounded; maps of bytes, which are long and even, packed as text."""
+    if array.dtype == np.uint8:
+        return base64.b85encode(zlib.compress(array.tobytes(), 9)).decode()
     if np.issubdtype(array.dtype, np.floating):
         return [float(f"{value:.6g}") for value in array.ravel().tolist()]
     return array.ravel().tolist()
+
+
+def _array(kind: str, shape: list[int], numbers: list[Any] | str) -> np.ndarray:
+    if isinstance(numbers, str):
+        return np.frombuffer(zlib.decompress(base64.b85decode(numbers)), np.uint8).reshape(shape)
+    return np.array(numbers, kind).reshape(shape)
 
 
 def _plain(value: float) -> float | None:

@@ -55,12 +55,14 @@ class Scenes:
       of `size` (height, width), from which `move` led to the frame; it gives the prediction.
     - `observe(prediction, sample, names)` compares it with the truth, both in the original picture.
     - `summarise(evidence, names)` adds up what some pictures say.
+    - `study(prediction, sample, names)` is what else a finished model is asked, for a report: it may take longer.
     - `guided`: while it learns the net takes the targets too, as a detector does that learns on chosen regions.
     """
 
     restore: Callable[[Any, Move, Size, Sequence[str]], Any]
     observe: Callable[[Any, Sample, Sequence[str]], Evidence]
     summarise: Callable[[Sequence[Evidence], Sequence[str]], Summary]
+    study: Callable[[Any, Sample, Sequence[str]], Evidence] | None = None
     guided: bool = False
 
 

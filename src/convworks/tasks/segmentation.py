@@ -9,7 +9,7 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,13 +18,14 @@ from convworks.backbones.contract import Stage
 from convworks.errors import unknown
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
-from convworks.metrics import overlap
+from convworks.metrics import boundary, overlap, stride
 from convworks.samples import Sample, Segmentation
 from convworks.tasks import fcn
 from convworks.tasks.contract import Evidence, Scenes, Summary, Task
 from convworks.tasks.enlarging import cross_entropy_and_dice
 
 WIDTH = 64  # channels of the pyramid
+KEPT = 240  # pixels of the longer side of the maps that a report shows
 FINEST = 4  # stride at which classes are told apart
 
 
@@ -96,24 +97,42 @@ def restore(answer: Float[np.ndarray, "k h w"], move: Move, size: Size, names: S
 
 
 def observe(prediction: Segmentation, sample: Sample, names: Sequence[str]) -> Evidence:
-    """Pixels by true class (row) and answered class (column)."""
-    return {"counts": overlap.class_counts(sample.class_map, prediction.class_map, len(names))}
+    """Pixels by true class and answered class, the cells that are not empty."""
+    return {"cells": overlap.cells(overlap.class_counts(sample.class_map, prediction.class_map, len(names)))}
+
+
+def study(prediction: Segmentation, sample: Sample, names: Sequence[str]) -> Evidence:
+    """The edges of each class, what stride would cost on this mask, and both maps, small."""
+    truth, answer = sample.class_map, prediction.class_map
+    width = boundary.width_of((truth.shape[0], truth.shape[1]))
+    return {
+        "edges": boundary.boundary_counts(truth, answer, len(names), width),
+        "strides": stride.stride_counts(truth, len(names)),
+        "truth": _small(truth),
+        "answer": _small(answer),
+    }
 
 
 def summarise(evidence: Sequence[Evidence], names: Sequence[str]) -> Summary:
-    """Mean IoU first, the other measures of the paper, and the IoU of each class."""
-    table = np.zeros((len(names), len(names)), np.int64)
-    for one in evidence:
-        table = table + one["counts"]
-    return Summary(
-        measures={
-            "mean IoU": overlap.mean_iou(table),
-            "pixel accuracy": overlap.pixel_accuracy(table),
-            "mean accuracy": overlap.mean_accuracy(table),
-            "weighted IoU": overlap.weighted_iou(table),
-        },
-        classes=dict(zip(names, overlap.ious(table).tolist(), strict=True)),
-    )
+    """Mean IoU first, the other measures of the paper, boundary IoU where it was studied, and the IoU of each class."""
+    known = [one["cells"] for one in evidence]
+    table = overlap.table_of(np.concatenate([np.zeros((0, 3), np.int64), *known]), len(names))
+    measures = {
+        "mean IoU": overlap.mean_iou(table),
+        "pixel accuracy": overlap.pixel_accuracy(table),
+        "mean accuracy": overlap.mean_accuracy(table),
+        "weighted IoU": overlap.weighted_iou(table),
+    }
+    edges = [one["edges"] for one in evidence if "edges" in one]
+    if edges:
+        measures["boundary IoU"] = boundary.mean_boundary_iou(np.sum(edges, axis=0))
+    return Summary(measures=measures, classes=dict(zip(names, overlap.ious(table).tolist(), strict=True)))
+
+
+def _small(class_map: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
+    """Every so many pixels of a map, its longer side about `KEPT`."""
+    step = max(1, round(max(class_map.shape) / KEPT))
+    return np.ascontiguousarray(class_map[step // 2 :: step, step // 2 :: step])
 
 
 SEGMENTATION = Task(
@@ -122,7 +141,7 @@ SEGMENTATION = Task(
     targets=targets,
     loss=partial(cross_entropy_and_dice, dice=0.5),
     decode=decode,
-    scenes=Scenes(restore=restore, observe=observe, summarise=summarise),
+    scenes=Scenes(restore=restore, observe=observe, summarise=summarise, study=study),
     decoder="pyramid",
 )
 

@@ -179,7 +179,8 @@ def evaluated(
         if isinstance(answer, SetAside):
             continue
         sample = load(dataset, record, ids, crowds=crowded(dataset))
-        found.append((record.path, scenes.observe(answer, sample, made.classes)))
+        more = scenes.study(answer, sample, made.classes) if scenes.study else {}
+        found.append((record.path, {**scenes.observe(answer, sample, made.classes), **more}))
     every = [one for part in team.gather(found) for one in part]
     return SceneEvaluation.of(
         made.task,
