@@ -15,10 +15,7 @@ def material(seed: int, count: int = 30) -> tuple[torch.Tensor, torch.Tensor, to
     maps = torch.randn(2, 3, 9, 11, generator=generator)
     low = torch.rand(count, 2, generator=generator) * 180 - 20
     boxes = torch.cat([low, low + torch.rand(count, 2, generator=generator) ** 3 * 200], 1)
-    boxes[0], boxes[1], boxes[2] = (
-        torch.tensor(box) for box in ([24.0, 8, 24, 8], [300.0, 300, 310, 320], [8.0, 8, 40, 24])
-    )
-    boxes[3] = torch.tensor([50.0, 60, 20, 30])
+    boxes[:4] = torch.tensor([[24.0, 8, 24, 8], [300, 300, 310, 320], [8, 8, 40, 24], [50, 60, 20, 30]])
     return maps, boxes, torch.randint(0, 2, (count,), generator=generator)
 
 

@@ -23,7 +23,7 @@ Half = Literal["left", "right", "top", "bottom"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A box scaled about its centre by `outer`, of which what lies in the one scaled by `inner` is not seen; or a half."""
+    """A box scaled about its centre by `outer`, without what lies in the one scaled by `inner`; or a half of it."""
 
     inner: float = 0.0
     outer: float = 1.0

@@ -76,8 +76,8 @@ def pooled(
 ) -> Float[Tensor, "n c p q"]:
     """The largest value of each bin of each region; `scale` is cells a pixel.
 
-    The corners are rounded to cells, both of which belong to the region; bins begin at the cell that their edge falls in
-    and end after the one that their end falls in, so neighbours may share cells. A bin without a cell gives 0.
+    The corners are rounded to cells, both of which belong to the region; bins begin at the cell that their edge falls
+    in and end after the one that their end falls in, so neighbours may share cells. A bin without a cell gives 0.
 
     Source: Fast R-CNN (1504.08083), section 2.1, with the rounding of its code.
     """

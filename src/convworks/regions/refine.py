@@ -59,8 +59,8 @@ def settled(
 ) -> tuple[Float[Tensor, "k 4"], Float[Tensor, "k"], Int[Tensor, "k"]]:
     """The boxes that stay, at most `most`, by falling score, each where those that agree with it put it.
 
-    Of two boxes of a class with an IoU above `suppress` the better stays; `vote` is the IoU from which a box votes, None
-    for no vote.
+    Of two boxes of a class with an IoU above `suppress` the better stays; `vote` is the IoU from which a box votes,
+    None for no vote.
     """
     kept = per_class(boxes, scores, labels, suppress, most)
     places = boxes[kept]
