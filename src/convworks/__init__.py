@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convworks.recipe.options import Recipe as Recipe
     from convworks.report.audit.audited import audit as audit
     from convworks.report.demonstrations.frame import demonstrate as demonstrate
+    from convworks.report.preview.previewed import preview as preview
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _HOMES = {
     "design": "convworks.arithmetic.summary",
     "evaluate": "convworks.api",
     "load": "convworks.api",
+    "preview": "convworks.report.preview.previewed",
     "propose": "convworks.api",
     "propose_net": "convworks.data.glance",
     "resume": "convworks.api",
@@ -46,6 +48,7 @@ __all__ = [
     "design",
     "evaluate",
     "load",
+    "preview",
     "propose",
     "propose_net",
     "resume",

@@ -38,6 +38,7 @@ def sheet(
     seed: int = 0,
     count: int = 6,
     resize: Resize = "crop",
+    background: int = 0,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A contact sheet: a row a sample, the whole image first, then as epochs 0 to `count` - 1 of a run would see it.
 
@@ -59,7 +60,7 @@ def sheet(
         ]
         for column, drawn in enumerate(draws):
             left, top = GAP + column * across, GAP + row * down
-            page.paste(Image.fromarray(cell(drawn, sample)), (left, top))
+            page.paste(Image.fromarray(cell(drawn, sample, background)), (left, top))
             words = "the image" if column == 0 else said(drawn)
             pen.text((left, top + height + 2), words, fill=INK)
     pen.text((GAP, page.height - CAPTION - 2), f"Struck out: dropped; {plan.RULE}.", fill=INK)
@@ -71,20 +72,25 @@ def cell(drawn: Drawn, sample: Sample, background: int = 0) -> UInt8[np.ndarray,
 
     Class `background` of a map is not tinted; -1 is none.
     """
-    moved = plan.apply(drawn, sample)
-    picture = Image.fromarray(tinted(moved, background))
-    pen = ImageDraw.Draw(picture)
     boxes, stays = plan.kept(drawn.move, sample.boxes)
-    for box, stay in zip(boxes.tolist(), stays.tolist(), strict=True):
-        left, top, right, bottom = box
-        if right - left < 1 or bottom - top < 1:
-            continue
-        frame = (left, top, right - 1, bottom - 1)
-        pen.rectangle(frame, outline=BLUE if stay else ORANGE, width=2)
-        if not stay:
-            pen.line((left, top, right - 1, bottom - 1), fill=ORANGE, width=2)
-            pen.line((left, bottom - 1, right - 1, top), fill=ORANGE, width=2)
-    for x, y in moved.points.reshape(-1, 2).tolist():
+    return marked(plan.apply(drawn, sample), boxes[~stays], background)
+
+
+def marked(
+    sample: Sample, dropped: Float[np.ndarray, "d 4"], background: int = 0
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The image of a sample with all that it holds drawn in, and the `dropped` boxes struck out."""
+    picture = Image.fromarray(tinted(sample, background))
+    pen = ImageDraw.Draw(picture)
+    for boxes, colour in ((sample.boxes, BLUE), (dropped, ORANGE)):
+        for left, top, right, bottom in boxes.tolist():
+            if right - left < 1 or bottom - top < 1:
+                continue
+            pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=2)
+            if colour is ORANGE:
+                pen.line((left, top, right - 1, bottom - 1), fill=ORANGE, width=2)
+                pen.line((left, bottom - 1, right - 1, top), fill=ORANGE, width=2)
+    for x, y in sample.points.reshape(-1, 2).tolist():
         if not math.isnan(x):
             pen.ellipse((x - 3, y - 3, x + 2, y + 2), outline=PAPER, fill=BLUE)
     return np.array(picture)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERBS = {
     "train": "images in folders become a trained, measured model",
     "audit": "what is in a data set, and what is wrong with it",
+    "preview": "your images beside what augmentation would make of them",
     "convert": "annotations in another format; what it cannot hold is named first",
     "propose": "the recipe for a data set, with a reason for each choice",
     "evaluate": "measure a model on labelled images",

@@ -9,9 +9,9 @@ import numpy as np
 
 from convworks.augmentation.preview import BLUE, TINTS, tints
 from convworks.data.findings import classes_of
-from convworks.data.record import Record
+from convworks.data.record import DataSet, Record
 from convworks.report.audit.shots import Shots
-from convworks.report.markup import Markup, section, tag
+from convworks.report.markup import Markup, join, section, tag
 
 SHOWN = 24
 """Images on the wall."""
@@ -24,7 +24,9 @@ def wall(records: Sequence[Record], shots: Shots) -> Markup:
         return Markup()
     said = "Drawn by chance, a class after the other. Does each show what it is said to show?"
     cards = tag("ul", [shots.card(path) for path in chosen], class_="shots")
-    return section("look", "What it looks like", tag("p", said), _legend(records, shots), cards)
+    return section(
+        "look", "What it looks like", tag("p", said), legend(shots.dataset, shots.background), cards
+    )
 
 
 def by_turns(records: Sequence[Record], seed: int = 0) -> Iterator[str]:
@@ -44,19 +46,19 @@ def by_turns(records: Sequence[Record], seed: int = 0) -> Iterator[str]:
         turns = left
 
 
-def _legend(records: Sequence[Record], shots: Shots) -> Markup:
-    """Which colour stands for which class of a map, or for any box."""
-    if any(record.mask for record in records) and shots.dataset.masks is not None:
-        names = list(shots.dataset.classes)
-        colours = tints(np.arange(len(names)), shots.background).astype(int).tolist()
+def legend(dataset: DataSet, background: int) -> Markup:
+    """Which colour stands for which class of a map, or for any box; empty where nothing is marked."""
+    if dataset.masks is not None:
+        names = list(dataset.classes)
+        colours = tints(np.arange(len(names)), background).astype(int).tolist()
         shown = [
             _swatch(name, colour)
             for place, (name, colour) in enumerate(zip(names, colours, strict=True))
-            if place != shots.background
+            if place != background
         ]
         again = tag("p", f"Colours repeat after {len(TINTS)} classes.") if len(shown) > len(TINTS) else ""
-        return Markup(tag("ul", shown, class_="legend") + again)
-    if any(record.boxes for record in records):
+        return join(tag("ul", shown, class_="legend"), again)
+    if any(record.boxes for record in dataset.records):
         return tag("ul", _swatch("a box of the annotation", list(BLUE)), class_="legend")
     return Markup()
 

@@ -51,7 +51,8 @@ def _set_aside(found: DataFound) -> Markup:
     if not found.set_aside:
         return tag("p", "Every file could be used; none was set aside.")
     listing = table(["Where", "Why it was set aside"], [[path, reason] for path, reason in found.set_aside])
-    said = f"{count(len(found.set_aside), 'file or annotation', 'files or annotations')} set aside, not used, not changed"
+    number = count(len(found.set_aside), "file or annotation", "files or annotations")
+    said = f"{number} set aside, not used and not changed"
     if len(found.set_aside) <= SHOWN:
         return join(tag("h3", said), listing)
     return folded(said, listing)
