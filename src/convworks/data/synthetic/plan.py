@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
-from convworks.data.record import Split, Task
+from convworks.data.record import Split
 from convworks.data.synthetic.objects import OBJECTS
 from convworks.data.synthetic.shapes import SHAPES
-from convworks.data.synthetic.truth import label_of, split_of
+from convworks.data.synthetic.truth import Task, label_of, split_of
 from convworks.errors import DataError, unknown
 
 Style = Literal["scenes", "shapes"]

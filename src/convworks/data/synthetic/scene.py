@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from convworks.data.record import Task
 from convworks.data.synthetic.backgrounds import background, strand
 from convworks.data.synthetic.camera import developed, shade
 from convworks.data.synthetic.objects import OBJECTS
 from convworks.data.synthetic.render import FRAME, Laid, Light, any_light, lay, rendered, turned
 from convworks.data.synthetic.textures import Picture
-from convworks.data.synthetic.truth import Shown, hide, label_of, leaves_enough, sample
+from convworks.data.synthetic.truth import Shown, Task, hide, label_of, leaves_enough, sample
 from convworks.samples import Sample
 
 Size = tuple[int, int]

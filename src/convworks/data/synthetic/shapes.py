@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from convworks.data.record import Task
 from convworks.data.synthetic.outlines import Outline, ellipse, placed, straight
 from convworks.data.synthetic.textures import fractal
-from convworks.data.synthetic.truth import Shown, hide, label_of, leaves_enough, sample
+from convworks.data.synthetic.truth import Shown, Task, hide, label_of, leaves_enough, sample
 from convworks.samples import Sample
 
 

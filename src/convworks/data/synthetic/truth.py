@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -12,6 +13,8 @@ from convworks.data.record import Split
 from convworks.data.synthetic.textures import Field
 from convworks.samples import IGNORE, Sample
 
+Task = Literal["classification", "localization", "detection", "segmentation"]
+"""What a synthetic set is annotated for."""
 LEAST_VISIBLE = 0.5
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import cv2
 
 from convworks.data.raster import to_runs
-from convworks.data.record import Task
 from convworks.data.synthetic.annotations import Thing, box_table, class_list, coco
 from convworks.data.synthetic.plan import Layout, Plan, Style, claim, class_names, mark, put
 from convworks.data.synthetic.scene import scene
 from convworks.data.synthetic.shapes import flat_scene
+from convworks.data.synthetic.truth import Task
 from convworks.errors import DataError
 from convworks.samples import Sample
 
