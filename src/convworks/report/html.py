@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 from convworks.files import write_whole
@@ -19,6 +20,13 @@ from convworks.report.sections.label_score import by_class, label_score
 from convworks.report.sections.limits import limits
 from convworks.report.sections.recipe import recipe
 from convworks.report.sections.score import score
+from convworks.report.sections.segmentation import (
+    outline_classes,
+    outline_confusion,
+    outline_score,
+    stride_cost,
+    worst_outlines,
+)
 from convworks.report.sections.transfer import transfer
 from convworks.report.sections.verdict import header
 from convworks.report.story import Story, read
@@ -32,14 +40,15 @@ def build(run: Path) -> str:
     """
     story = read(run)
     # The walls first, before the rest spends what pictures may weigh.
-    wall = label_mistakes(story) if story.labels else mistakes(story)
+    wall = label_mistakes(story) if story.labels else worst_outlines(story) or mistakes(story)
     sample = label_samples(story) if story.labels else samples(story)
     shown = augmentation(story)
     parts = {
-        "Score": label_score(story) if story.labels else score(story),
-        "Classes": by_class(story),
+        "Score": label_score(story) if story.labels else outline_score(story) or score(story),
+        "Classes": by_class(story) or outline_classes(story),
         "Mistakes": wall,
-        "Confusion": mixed_up(story) if story.labels else confusion(story),
+        "Confusion": mixed_up(story) if story.labels else outline_confusion(story) or confusion(story),
+        "Stride": stride_cost(story),
         "Sample": sample,
         "Learning": curves(story),
         "Transfer": transfer(story),
@@ -67,7 +76,15 @@ def write(run: Path, to: Path | None = None) -> Path:
 def _page(story: Story, head: Markup, parts: dict[str, Markup]) -> str:
     name = str(story.model.get("name") or story.run.name)
     title = f"{name}: Convworks report"
-    return page(title, join(head, _gone(story)), parts, of="report", skip="Skip to the verdict")
+    style = resources.files("convworks.report").joinpath("shots.css").read_text(encoding="utf-8")
+    return page(
+        title,
+        join(head, _gone(story)),
+        parts,
+        of="report",
+        skip="Skip to the verdict",
+        more_style=style if story.scenes else "",
+    )
 
 
 def _gone(story: Story) -> Markup:
