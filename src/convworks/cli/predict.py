@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convworks.data.record import SetAside
-    from convworks.samples import Classification, MultiLabel
+    from convworks.samples import Prediction
 
 HELP = """\
 Ask a model what pictures show: files, or folders with all that is in them. One line a picture on screen, or a CSV
-or JSON file with every class's probability. Files that cannot be read are named and counted at the end."""
-EXAMPLES = ("convworks predict runs/pets cat.jpg", "convworks predict runs/pets photos/ --to answers.csv")
+or JSON file with every class's probability; where objects lie, in pixels of the picture itself, and drawn into copies
+of the pictures. Files that cannot be read are named and counted at the end."""
+EXAMPLES = (
+    "convworks predict runs/pets cat.jpg",
+    "convworks predict runs/pets photos/ --to answers.csv",
+    "convworks predict runs/cells slide.jpg --above 0.5 --draw drawn/",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=int, default=1, metavar="N", help="classes shown on screen (default: 1)"
     )
+    parser.add_argument(
+        "--above",
+        type=float,
+        default=0.3,
+        metavar="P",
+        help="objects from this probability on (default: 0.3)",
+    )
+    parser.add_argument("--draw", metavar="DIR", type=Path, help="write the pictures there, answers drawn in")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)"
@@ -38,6 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict; 0 where every picture was answered, 1 where some were set aside, DataError where none was there."""
     from convworks import api
+    from convworks.cli import answers as forms
     from convworks.data.record import SetAside
     from convworks.errors import DataError, RecipeError
 
@@ -45,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         raise RecipeError(f"--to {args.to} is neither .csv nor .json.", fix="answers.csv or answers.json")
     if args.batch < 1 or args.top < 1:
         raise RecipeError("--batch and --top are at least 1.")
+    if not 0 <= args.above <= 1:
+        raise RecipeError(f"--above {args.above} is no probability.", expected="0 to 1")
     files = list(_files(args.pictures))
     if not files:
         raise DataError(
@@ -52,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
             fix="name image files, or folders that hold some",
         )
     model = api.load(args.run, device=args.device)
-    answers: list[Classification | MultiLabel] = []
+    answers: list[Prediction] = []
+    taken: set[str] = set()
     aside: list[SetAside] = []
     on_screen = not (args.json or args.to)
     for answer in _watched(
@@ -61,9 +76,14 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(answer, SetAside):
             aside.append(answer)
             continue
+        answer = forms.sure(answer, args.above)
         answers.append(answer)
+        if args.draw:
+            forms.draw(answer, model.classes, args.draw, taken)
         if on_screen:
-            print(f"{answer.path}: {_shown(answer, args.top)}", flush=True)
+            print(f"{answer.path}: {forms.shown(answer, args.top)}", flush=True)
+    if args.draw and not args.json:
+        print(f"{len(taken):,} pictures drawn in {args.draw}")
     if args.to or args.json:
         _deliver(args, model.classes, answers, aside)
     for one in aside:
@@ -71,16 +91,6 @@ def run(args: argparse.Namespace) -> int:
     if aside:
         print(f"{len(aside)} of {len(files)} pictures could not be read.", file=sys.stderr)
     return 1 if aside else 0
-
-
-def _shown(answer: Classification | MultiLabel, top: int) -> str:
-    """An answer in a line: the `top` most probable classes, or all that are named where there may be several."""
-    from convworks.samples import MultiLabel
-
-    if isinstance(answer, MultiLabel):
-        return str(answer)
-    first = zip(answer.names[:top], answer.probabilities, strict=False)
-    return ", ".join(f"{name} {probability:.2f}" for name, probability in first)
 
 
 def _files(pictures: Iterable[Path]) -> Iterator[Path]:
@@ -112,6 +122,7 @@ def _watched(answers: Iterator[Any], total: int, *, quiet: bool) -> Iterator[Any
 def _deliver(
     args: argparse.Namespace, classes: tuple[str, ...], answers: list[Any], aside: list[Any]
 ) -> None:
+    from convworks.cli.answers import table
     from convworks.files import write_whole
 
     document = {
@@ -125,34 +136,7 @@ def _deliver(
     if args.to.suffix.lower() == ".json":
         content = json.dumps(document, ensure_ascii=False, indent=1)
     else:
-        content = _table(classes, answers)
+        content = table(classes, answers)
     write_whole(args.to, content.encode())
     if not args.json:
         print(f"{len(answers):,} answers in {args.to}")
-
-
-def _table(classes: tuple[str, ...], answers: list[Any]) -> str:
-    """A CSV: path, class, probability, then each class's probability; path, classes, ... where there may be several."""
-    from convworks.data.sources.csv_labels import cell
-    from convworks.samples import MultiLabel
-
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    if answers and isinstance(answers[0], MultiLabel):
-        table.writerow(["path", "classes", *classes])
-        for answer in answers:
-            named = cell(name for name, _ in answer.shown)
-            table.writerow([answer.path, named, *(f"{one:.6f}" for one in answer.probabilities)])
-        return out.getvalue()
-    table.writerow(["path", "class", "probability", *classes])
-    for answer in answers:
-        by_name = dict(zip(answer.names, answer.probabilities, strict=True))
-        table.writerow(
-            [
-                answer.path,
-                answer.name,
-                f"{answer.probability:.6f}",
-                *(f"{by_name[name]:.6f}" for name in classes),
-            ]
-        )
-    return out.getvalue()

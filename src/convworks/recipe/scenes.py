@@ -11,7 +11,7 @@ from typing import Any
 from convworks.recipe.fingerprint import Fingerprint
 from convworks.recipe.options import Recipe, with_values
 from convworks.recipe.propose import BackboneFacts, with_values_and_reasons
-from convworks.recipe.scales import BLOCK, detector_input
+from convworks.recipe.scales import BLOCK, coarsest_stride, detector_input, finest_stride
 
 SEEN = {"localization": 6_000, "detection": 7_000, "segmentation": 6_000}
 """Images that pass while a pretrained net learns, repeats counted."""
@@ -54,6 +54,9 @@ def propose_scene(
         set_value("data.crop", min(320, longer), "parts of the frame give more variety in the same time")
         set_value("augmentation.crop_scale", 0.12, "objects from two thirds to twice their size")
     elif task == "detection":
+        finest, coarsest, said = strides(fingerprint, longer)
+        set_value("model.finest", finest, said)
+        set_value("model.coarsest", coarsest, said)
         set_value("augmentation.crop_scale", 0.5, "objects at several sizes")
         set_value("augmentation.mosaic", 0.3, "objects in other company, at half the size")
     else:
@@ -81,6 +84,17 @@ def frame_side(fingerprint: Fingerprint) -> tuple[int, str]:
         )
         return blocks_of(chosen), f"a small object has {small:.0f} px of a picture of {side:.0f}"
     return blocks_of(min(side, LONGEST)), f"the pictures have {side:.0f} px"
+
+
+def strides(fingerprint: Fingerprint, longer: int) -> tuple[int, int, str]:
+    """The strides of the finest and the coarsest map of a detector on frames of a longer side `longer`, and why."""
+    side = max(fingerprint.widths[1], fingerprint.heights[1], 1.0)
+    small, _, large = (size * longer / side for size in fingerprint.objects)
+    if large <= 0:
+        return 8, 32, "no object tells its size"
+    finest = min(finest_stride(small), 8)
+    said = f"objects have {small:.0f} to {large:.0f} px of a frame of {longer}"
+    return finest, max(finest, min(coarsest_stride(large), 32)), said
 
 
 def frame_shape(longer: int, width: float, height: float) -> tuple[int, int]:

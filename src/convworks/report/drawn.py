@@ -1,0 +1,65 @@
+"""What a model says of a picture, drawn into it: boxes with their names, or the colours of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from convworks.report.overlay import colours, painted
+from convworks.samples import Box, Detection, Localization, Prediction, Segmentation
+
+Colour = tuple[int, int, int]
+DARK, LIGHT = (0, 0, 0), (255, 255, 255)
+
+
+def drawn(
+    image: UInt8[np.ndarray, "h w 3"], prediction: Prediction, classes: Sequence[str]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture with what was said of it, in one colour a class; as it is where the answer has no place in it."""
+    if isinstance(prediction, Segmentation):
+        return painted(image, prediction.class_map, len(classes))
+    if isinstance(prediction, Localization):
+        return boxes_on(image, [(prediction.name, prediction.probability, prediction.box)], classes)
+    if isinstance(prediction, Detection):
+        found = [(one.name, one.probability, one.box) for one in reversed(prediction.found)]
+        return boxes_on(image, found, classes)
+    return image
+
+
+def boxes_on(
+    image: UInt8[np.ndarray, "h w 3"],
+    found: Sequence[tuple[str, float, Box]],
+    classes: Sequence[str],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture with boxes (xyxy) in it, with names and, where they are not NaN, probabilities; last on top."""
+    shades = {name: _shade(row) for name, row in zip(classes, colours(len(classes)).tolist(), strict=True)}
+    shown = Image.fromarray(image.copy())
+    pen = ImageDraw.Draw(shown)
+    side = min(image.shape[:2])
+    width = max(1, round(side / 160))
+    font = ImageFont.load_default(max(9, round(side / 28)))
+    for name, probability, (left, top, right, bottom) in found:
+        shade = shades[name]
+        # The last pixel belongs to the box that ends at its edge.
+        pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=shade, width=width)
+        said = name if np.isnan(probability) else f"{name} {probability:.2f}"
+        x, y, across, down = pen.textbbox((0, 0), said, font=font)
+        tall = down - y + 2 * width
+        base = top - tall if top >= tall else top
+        start = max(0.0, min(left, image.shape[1] - (across - x + 2 * width)))
+        pen.rectangle((start, base, start + across - x + 2 * width, base + tall), fill=shade)
+        pen.text((start + width - x, base + width - y), said, font=font, fill=_readable(shade))
+    return np.asarray(shown)
+
+
+def _shade(row: Sequence[int]) -> Colour:
+    return row[0], row[1], row[2]
+
+
+def _readable(shade: Colour) -> Colour:
+    """Black or white, whichever is read more easily on a colour."""
+    red, green, blue = shade
+    return DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else LIGHT
