@@ -33,11 +33,13 @@ from convworks.backbones.contract import Backbone, Card
 from convworks.data.decode import MAX_PIXELS, decode, from_pil
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
-from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError
+from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
 from convworks.files import write_whole
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
-from convworks.samples import Prediction
+from convworks.recipe.scenes import blocks_of
+from convworks.samples import Prediction, Segmentation
+from convworks.tasks import windows
 from convworks.tasks.contract import Task
 
 FORMAT = 1
@@ -213,6 +215,31 @@ class Model:
         answers = self.task.decode(self.outputs(frames), self.classes)
         pairs = zip(answers, looked, strict=True)
         return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
+
+    def predict_in_windows(
+        self, picture: Picture, *, scale: float = 1.0, max_pixels: int = MAX_PIXELS
+    ) -> Segmentation:
+        """The outlines in one large picture, seen through overlapping windows instead of shrunk as a whole.
+
+        `scale` is the share of its own size at which the picture is looked at: things should be as large, in pixels,
+        as they were for the net when it learned. Raises RecipeError for a model of another task or a scale that is none.
+        """
+        if self.task.name != "segmentation" or not 0 < scale <= 4:
+            raise RecipeError(
+                f"A model for {self.task.name} does not look through windows at scale {scale:g}.",
+                expected="a model for segmentation, and a scale above 0 and up to 4",
+            )
+        path = Path(picture) if isinstance(picture, (str, Path)) else None
+        image = decode(path, max_pixels=max_pixels).image if path else _pixels(picture)  # type: ignore[arg-type]
+        size = (image.shape[0], image.shape[1])
+        small = (max(1, round(scale * size[0])), max(1, round(scale * size[1])))
+        seen = plan.apply_image(plan.fixed(size, small, "squash", "bilinear"), image)
+        prepare = self.preprocessing
+        window = (blocks_of(prepare.seen[0]), blocks_of(prepare.seen[1]))
+        scores, move = windows.blended(self.outputs, prepare.normalise, seen, window)
+        shrunk = crop((0, 0, size[1], size[0]), small)
+        assert self.task.scenes is not None
+        return replace(self.task.scenes.restore(scores, shrunk.then(move), size, self.classes), path=path)
 
     def _looked(self, picture: Picture, max_pixels: int) -> Looked:
         """A picture as the net sees it, and the way there from the picture's own pixels."""

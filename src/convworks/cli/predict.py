@@ -40,6 +40,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="objects from this probability on (default: 0.3)",
     )
     parser.add_argument("--draw", metavar="DIR", type=Path, help="write the pictures there, answers drawn in")
+    parser.add_argument(
+        "--masks", metavar="DIR", type=Path, help="write outlines there: the class of every pixel, as PNG"
+    )
+    parser.add_argument(
+        "--windows",
+        type=float,
+        metavar="SCALE",
+        help="outlines of large pictures: look through overlapping windows, at this share of the picture's size",
+    )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)"
@@ -50,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
     """Predict; 0 where every picture was answered, 1 where some were set aside, DataError where none was there."""
     from convworks import api
     from convworks.cli import answers as forms
+    from convworks.cli import masks
     from convworks.data.record import SetAside
     from convworks.errors import DataError, RecipeError
+    from convworks.samples import Segmentation
 
     if args.to and args.to.suffix.lower() not in (".csv", ".json"):
         raise RecipeError(f"--to {args.to} is neither .csv nor .json.", fix="answers.csv or answers.json")
@@ -70,9 +81,13 @@ def run(args: argparse.Namespace) -> int:
     taken: set[str] = set()
     aside: list[SetAside] = []
     on_screen = not (args.json or args.to)
-    for answer in _watched(
-        model.predictions(files, batch=args.batch), len(files), quiet=on_screen or args.json
-    ):
+    if args.masks:
+        masks.write_classes(_of_outlines(model, "--masks"), args.masks)
+    said = (
+        in_windows(model, files, args.windows) if args.windows else model.predictions(files, batch=args.batch)
+    )
+    masked: set[str] = set()
+    for answer in _watched(said, len(files), quiet=on_screen or args.json):
         if isinstance(answer, SetAside):
             aside.append(answer)
             continue
@@ -80,10 +95,14 @@ def run(args: argparse.Namespace) -> int:
         answers.append(answer)
         if args.draw:
             forms.draw(answer, model.classes, args.draw, taken)
+        if args.masks and isinstance(answer, Segmentation):
+            masks.write_mask(answer, args.masks, masked)
         if on_screen:
             print(f"{answer.path}: {forms.shown(answer, args.top)}", flush=True)
     if args.draw and not args.json:
         print(f"{len(taken):,} pictures drawn in {args.draw}")
+    if args.masks and not args.json:
+        print(f"{len(masked):,} masks and classes.txt in {args.masks}")
     if args.to or args.json:
         _deliver(args, model.classes, answers, aside)
     for one in aside:
@@ -91,6 +110,27 @@ def run(args: argparse.Namespace) -> int:
     if aside:
         print(f"{len(aside)} of {len(files)} pictures could not be read.", file=sys.stderr)
     return 1 if aside else 0
+
+
+def _of_outlines(model: Any, option: str) -> tuple[str, ...]:
+    """The classes of a model that outlines them; raises RecipeError for any other."""
+    from convworks.errors import RecipeError
+
+    if model.task.name != "segmentation":
+        raise RecipeError(f"{option} asks for outlines, but this model is for {model.task.name}.")
+    return model.classes
+
+
+def in_windows(model: Any, files: Iterable[Path], scale: float) -> Iterator[Any]:
+    """One answer a picture, each seen through overlapping windows; a SetAside for a file that cannot be read."""
+    from convworks.data.record import SetAside
+    from convworks.errors import DecodeError
+
+    for file in files:
+        try:
+            yield model.predict_in_windows(file, scale=scale)
+        except DecodeError as error:
+            yield SetAside(path=str(file), reason=error.found)
 
 
 def _files(pictures: Iterable[Path]) -> Iterator[Path]:
@@ -123,10 +163,11 @@ def _deliver(
     args: argparse.Namespace, classes: tuple[str, ...], answers: list[Any], aside: list[Any]
 ) -> None:
     from convworks.cli.answers import table
+    from convworks.cli.masks import described
     from convworks.files import write_whole
 
     document = {
-        "answers": [answer.to_dict() for answer in answers],
+        "answers": [described(answer) for answer in answers],
         "set_aside": [{"path": one.path, "reason": one.reason} for one in aside],
     }
     if args.json:
