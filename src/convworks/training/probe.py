@@ -17,6 +17,7 @@ from convworks.events import (
     StageStarted,
 )
 from convworks.training.features import computed, pooled
+from convworks.training.mirror import settle_flips
 from convworks.training.work import Work
 from convworks.transfer import depth, linear
 
@@ -63,6 +64,8 @@ def probe(work: Work) -> Iterator[Event]:
             measure="mean area under the ROC curve" if several else "",
         )
     learn = len(data.learn)
+    start = work.team.from_leader(linear.fit(kept[-1][:learn], labels[:learn], classes, strength))
+    yield from settle_flips(work, start, kept[-1][learn:])
     if work.recipe.transfer.mode == "extract":
         views = [kept[-1], *(yield from _other_views(work, rows))]
         solved = linear.fit(np.concatenate(views), np.concatenate([labels] * len(views)), classes, strength)
@@ -72,12 +75,7 @@ def probe(work: Work) -> Iterator[Event]:
             said = calibration.set_probabilities(found[strength], model.temperature)
             model.thresholds = thresholds(said, labels)
         return
-    start, whole = work.team.from_leader(
-        (
-            linear.fit(kept[-1][:learn], labels[:learn], classes, strength),
-            linear.fit(kept[-1], labels, classes, strength),
-        )
-    )
+    whole = work.team.from_leader(linear.fit(kept[-1], labels, classes, strength))
     model.net.load_state_dict(_head_state(start), strict=False)
     work.candidates["probe"] = (_head_state(whole), start.logits(kept[-1][learn:]))
 

@@ -49,11 +49,11 @@ def test_every_operation_can_be_shown_alone() -> None:
         name.removeprefix("augmentation.") for name in knobs() if name.startswith("augmentation.")
     }
     assert set(draws.WOULD) == augmentation - {"border"}
-    plain = draws.drawn(scene(), 0, draws.NOTHING, SETTING, 6, [scene()])
+    plain = draws.drawn(scene(), 1, draws.NOTHING, SETTING, 12, [scene()])
     for name, value in draws.WOULD.items():
         options = replace(draws.NOTHING, **{name: value})
         assert draws.active(options) == [name] and draws.alone(name, options) == options
-        found = draws.drawn(scene(), 0, options, SETTING, 6, [scene()])
+        found = draws.drawn(scene(), 1, options, SETTING, 12, [scene()])
         assert any(
             one.picture.shape != other.picture.shape or (one.picture != other.picture).any()
             for one, other in zip(found, plain, strict=True)
