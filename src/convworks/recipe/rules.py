@@ -137,8 +137,8 @@ def _changes(fingerprint: Fingerprint) -> tuple[Rule, ...]:
         Rule(
             cause="a mirrored picture is taken to show the same",
             choice="horizontal flips, no vertical ones, no rotations",
-            reason="a claim about your pictures, put to the test by the probe on flipped held-out images: where they are "
-            "read worse there are no flips; what you say wins: --flip-horizontal false, --flip-vertical true",
+            reason="a claim about your pictures, put to the test by the probe on flipped held-out images: where they "
+            "are read worse there are no flips; what you say wins: --flip-horizontal false, --flip-vertical true",
         )
     )
     if fingerprint.gray > COLOURLESS:
