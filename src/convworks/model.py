@@ -29,8 +29,11 @@ from torch.utils._pytree import tree_map
 from convworks import backbones, tasks
 from convworks.augmentation import plan
 from convworks.augmentation.preprocess import Preprocessing
+from convworks.backbones import adapt
 from convworks.backbones.contract import Backbone, Card
+from convworks.data import bands
 from convworks.data.decode import MAX_PIXELS, decode, from_pil
+from convworks.data.names import shown
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
@@ -70,7 +73,7 @@ class Net(nn.Module):
 class Looked:
     """A picture as the net sees it, the way there, and the picture's own size (height, width)."""
 
-    frame: Float[np.ndarray, "3 h w"]
+    frame: Float[np.ndarray, "c h w"]
     move: Move
     size: Size
 
@@ -135,7 +138,7 @@ class Model:
         self.net.to(find_device(device))
         return self
 
-    def outputs(self, frames: Float[np.ndarray, "n 3 h w"] | Tensor) -> Any:
+    def outputs(self, frames: Float[np.ndarray, "n c h w"] | Tensor) -> Any:
         """What the net gives for normalised pictures: a tensor, or several, of float32 on the CPU."""
         self.net.eval()
         x = torch.as_tensor(frames, device=self.device)
@@ -144,7 +147,7 @@ class Model:
         with torch.inference_mode():
             return tree_map(lambda value: value.float().cpu(), self.net(x))
 
-    def logits(self, frames: Float[np.ndarray, "n 3 h w"] | Tensor) -> Float[Tensor, "n k"]:
+    def logits(self, frames: Float[np.ndarray, "n c h w"] | Tensor) -> Float[Tensor, "n k"]:
         """A classifier's outputs for normalised pictures, over the temperature; float32, on the CPU."""
         return self.outputs(frames) / self.temperature
 
@@ -245,16 +248,29 @@ class Model:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
         prepare = self.preprocessing
         if isinstance(picture, (str, Path)):
-            decoded = decode(Path(picture), at_least=prepare.side, max_pixels=max_pixels)
-            image, (width, height) = decoded.image, decoded.size
+            image, (height, width) = self._read(Path(picture), max_pixels)
         else:
-            image = _pixels(picture)
+            image = _banded(picture, prepare.bands) if prepare.bands else _pixels(picture)
             height, width = image.shape[:2]
         kept = prepare.kept(image)
         drawn = prepare.drawn((kept.shape[0], kept.shape[1]))
         shrunk = crop((0, 0, width, height), (kept.shape[0], kept.shape[1]))
         frame = prepare.normalise(plan.apply_image(drawn, kept))
         return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width))
+
+    def _read(self, path: Path, max_pixels: int) -> tuple[UInt8[np.ndarray, "h w c"], Size]:
+        """The pixels of a file, and its whole height and width; raises DecodeError for other bands than the net's."""
+        prepare = self.preprocessing
+        if prepare.bands:
+            image = bands.picture(path, prepare.bands, max_pixels)
+            return image, (image.shape[0], image.shape[1])
+        decoded = decode(path, at_least=prepare.side, max_pixels=max_pixels)
+        if decoded.bands and self.task.scenes is None:
+            raise DecodeError(
+                f"{shown(str(path))}: {decoded.mode}, where the model reads red, green and blue",
+                fix="give files like those that it learned from",
+            )
+        return decoded.image, (decoded.size[1], decoded.size[0])
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, then `model.json` with its hash; each whole or not at all."""
@@ -307,13 +323,16 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         )
     expects = facts["input"]
     backbone = backbones.create(facts["backbone"], "none")
+    if scaled := expects.get("bands"):
+        adapt.first_filters(backbone, len(scaled), coloured=False)
     backbone.card = Card(**facts["weights"])
     model = Model.create(
         backbone,
         facts["classes"],
         Preprocessing(
             **expects
-            | {name: tuple(expects[name]) for name in ("mean", "deviation", "shape") if name in expects},
+            | {name: tuple(expects[name]) for name in ("mean", "deviation", "shape") if name in expects}
+            | {"bands": tuple((low, high) for low, high in expects.get("bands", ()))},
         ),
         task=tasks.find(facts["task"], facts.get("decoder", "")),
         dropout=facts["dropout"],
@@ -434,6 +453,17 @@ def _pixels(picture: Image.Image | np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
             fix="(255 * array).astype(np.uint8) for numbers in 0 to 1; array[..., ::-1] for blue first",
         )
     return np.ascontiguousarray(picture)
+
+
+def _banded(picture: Image.Image | np.ndarray, ranges: bands.Ranges) -> UInt8[np.ndarray, "h w c"]:
+    """The bands of an array, in the units of the files that the net learned from; raises DataError for any other."""
+    if isinstance(picture, Image.Image) or picture.ndim != 3 or picture.shape[2] != len(ranges):
+        what = "a PIL image" if isinstance(picture, Image.Image) else f"an array {picture.shape}"
+        raise DataError(
+            f"This is {what}; the model reads {len(ranges)} bands.",
+            expected=f"an array of height x width x {len(ranges)}, in the units of the training images",
+        )
+    return bands.scaled(picture, ranges)
 
 
 def _groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

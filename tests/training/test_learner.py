@@ -14,7 +14,8 @@ from convworks.layers.conv_norm import ConvNorm
 from convworks.model import Net
 from convworks.recipe.options import OptimiserOptions
 from convworks.samples import Batch
-from convworks.tasks.classification import CLASSIFICATION, ClassificationHead
+from convworks.tasks.classification import CLASSIFICATION
+from convworks.tasks.head import ClassificationHead
 from convworks.training.learner import Learner, has_live_statistics
 from convworks.training.statistics import RunningStatistics
 from convworks.training.team import Team

@@ -11,7 +11,7 @@ import torch
 from convworks import backbones
 from convworks.model import Net
 from convworks.recipe.options import Recipe, flat
-from convworks.tasks.classification import ClassificationHead
+from convworks.tasks.head import ClassificationHead
 from convworks.training import settle
 
 CPU = torch.device("cpu")

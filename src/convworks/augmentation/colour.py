@@ -106,8 +106,8 @@ CURVES: dict[str, Callable[[Numbers, float], Table]] = {
 
 
 def apply(
-    image: UInt8[np.ndarray, "h w 3"], matrix: Matrix | None, table: Table | None
-) -> UInt8[np.ndarray, "h w 3"]:
+    image: UInt8[np.ndarray, "h w c"], matrix: Matrix | None, table: Table | None
+) -> UInt8[np.ndarray, "h w c"]:
     """The matrix, cut off to 0..255, then the table, in place where the array allows; None is no change."""
     if matrix is not None:
         image = cv2.transform(image, matrix[:3], dst=image)
@@ -117,16 +117,20 @@ def apply(
 
 
 def normalise(
-    image: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w c"],
     mean: Sequence[float],
     deviation: Sequence[float],
-    out: Float[np.ndarray, "h w 3"] | None = None,
-) -> Float[np.ndarray, "h w 3"]:
+    out: Float[np.ndarray, "h w c"] | None = None,
+) -> Float[np.ndarray, "h w c"]:
     """(image / 255 - mean) / deviation as float32, in one pass.
 
     >>> normalise(np.full((1, 1, 3), 255, np.uint8), (0.5,) * 3, (0.5, 0.5, 0.25)).round(3).tolist()
     [[[1.0, 1.0, 2.0]]]
     """
+    if len(mean) != 3:
+        spread = np.asarray(deviation, np.float32)
+        steps = np.multiply(image, 1 / (255 * spread), out=out, dtype=np.float32)
+        return np.subtract(steps, np.asarray(mean, np.float32) / spread, out=steps)
     rows = [
         [0.0] * channel + [1 / (255 * spread)] + [0.0] * (2 - channel) + [-middle / spread]
         for channel, (middle, spread) in enumerate(zip(mean, deviation, strict=True))

@@ -161,8 +161,8 @@ def apply_image(drawn: Drawn, image: Pixels, *, out: Pixels | None = None) -> Pi
 
     Raises ValueError for an image of another size than the draw was made for.
     """
-    if image.shape != (*drawn.size_in, 3):
-        raise ValueError(f"drawn for an image of {(*drawn.size_in, 3)}, got {image.shape}")
+    if image.shape[:2] != drawn.size_in:
+        raise ValueError(f"drawn for an image of {drawn.size_in}, got {image.shape}")
     if drawn.interpolation is None:
         moved = resample.image(image, drawn.move, drawn.border, out)
     else:
@@ -188,8 +188,8 @@ def apply_float(
     mean: Sequence[float],
     deviation: Sequence[float],
     *,
-    out: Float[np.ndarray, "h w 3"] | None = None,
-) -> Float[np.ndarray, "3 h w"]:
+    out: Float[np.ndarray, "h w c"] | None = None,
+) -> Float[np.ndarray, "c h w"]:
     """The same as float32, (value / 255 - mean) / deviation: a CHW view of memory that lies channels-last.
 
     `out` is that memory, HWC. The values are those of `apply_image`, normalised.
@@ -215,6 +215,7 @@ def apply(drawn: Drawn, sample: Sample, *, swaps: Sequence[tuple[int, int]] = ()
     return Sample(
         image=apply_image(drawn, sample.image),
         label=sample.label,
+        shows=sample.shows,
         boxes=boxes[stays],
         labels=sample.labels[stays],
         aside=sample.aside[stays],

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 
 from convworks.augmentation import colour, plan
 from convworks.augmentation.resample import Interpolation
+from convworks.data.bands import Ranges, picture
 from convworks.data.decode import MAX_PIXELS, decode
 from convworks.data.pixels import resized
 from convworks.geometry.boxes import Size
@@ -22,31 +23,40 @@ class Preprocessing:
 
     The short side is first brought to `side` pixels, as training keeps its images; then `resize` brings the picture
     to `shape` (height, width), or to `size` x `size` where that is (0, 0); then each value v in 0..255 becomes
-    (v / 255 - mean) / deviation.
+    (v / 255 - mean) / deviation. `bands`, where there are any, are the values of each band of a file that become 0
+    and 255; without them, files are read as pictures in red, green and blue.
     """
 
     size: int
     side: int
     resize: Resize
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
     interpolation: Interpolation = "bicubic"
     shape: Size = (0, 0)
+    bands: Ranges = ()
 
     @property
     def seen(self) -> Size:
         """Height and width of what the net sees."""
         return self.shape if self.shape != (0, 0) else (self.size, self.size)
 
-    def read(self, path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
+    @property
+    def channels(self) -> int:
+        """How many numbers a pixel has."""
+        return len(self.mean)
+
+    def read(self, path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
         """The picture of a file, decoded no larger than needed, short side `side`. Raises DecodeError."""
+        if self.bands:
+            return self.kept(picture(path, self.bands, max_pixels))
         return self.kept(decode(path, at_least=self.side, max_pixels=max_pixels).image)
 
-    def kept(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+    def kept(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
         """The picture as training keeps it: short side `side`."""
         return resized(image, self.side)
 
-    def frame(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
+    def frame(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
         """What the net will see of a picture of any size."""
         return plan.apply_image(self.drawn((image.shape[0], image.shape[1])), image)
 
@@ -54,10 +64,10 @@ class Preprocessing:
         """How a picture of `size_in` (height, width) is brought to what the net sees."""
         return plan.fixed(size_in, self.seen, self.resize, self.interpolation)
 
-    def normalise(self, frame: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 h w"]:
+    def normalise(self, frame: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "c h w"]:
         """A frame as the numbers that the net reads."""
         return colour.normalise(frame, self.mean, self.deviation, None).transpose(2, 0, 1)
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "3 h2 w2"]:
+    def __call__(self, image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "c h2 w2"]:
         """All of it, for a decoded picture."""
         return self.normalise(self.frame(self.kept(image)))

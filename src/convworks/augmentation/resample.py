@@ -6,6 +6,7 @@ shrinks by more than half averages pixels first, so that nothing fine turns into
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -19,7 +20,8 @@ from convworks.recipe.options import Border
 from convworks.samples import IGNORE
 
 Interpolation = Literal["bilinear", "bicubic"]
-Pixels = UInt8[np.ndarray, "_ _ 3"]
+Pixels = UInt8[np.ndarray, "_ _ _"]
+"""Height, width and bands: red, green and blue, or any others."""
 
 GREY = 128
 # Four channels are warped twice as fast as three.
@@ -40,6 +42,8 @@ def image(pixels: Pixels, move: Move, border: Border = "reflect", out: Pixels | 
     copied = _copied(pixels, move)
     if copied is not None:
         return _delivered(np.ascontiguousarray(copied), out, pixels)
+    if pixels.shape[2] != 3:
+        return _in_threes(pixels, lambda three: image(three, move, border), out)
     pixels, move = _shrunk(*_cut(pixels, move))
     four = cv2.cvtColor(pixels, TO_FOUR)
     return cv2.cvtColor(_warped(four, move, cv2.INTER_LINEAR, border, GREY), TO_THREE, dst=out)
@@ -59,6 +63,8 @@ def smooth(
     copied = _copied(pixels, move)
     if copied is not None or not move.is_upright:
         return image(pixels, move, border, out)
+    if pixels.shape[2] != 3:
+        return _in_threes(pixels, lambda three: smooth(three, move, interpolation, border), out)
     height, width = move.size
     whole = np.array([[0.0, 0.0, pixels.shape[1], pixels.shape[0]]])
     covered = np.rint(boxes.clip(move.boxes(whole), move.size))[0].astype(int).tolist()
@@ -111,6 +117,16 @@ def _copied(pixels: Shaped[np.ndarray, "h w *c"], move: Move) -> Shaped[np.ndarr
     if b:
         part, a, d = part.swapaxes(0, 1), b, c
     return part[:: int(d), :: int(a)]
+
+
+def _in_threes(pixels: Pixels, moved: Callable[[Pixels], Pixels], out: Pixels | None) -> Pixels:
+    """Bands moved three at a time, as pictures are; the last ones stand in for those that are missing to three."""
+    bands = pixels.shape[2]
+    parts: list[Pixels] = []
+    for start in range(0, bands, 3):
+        chosen = [min(band, bands - 1) for band in range(start, start + 3)]
+        parts.append(moved(np.ascontiguousarray(pixels[..., chosen]))[..., : bands - start])
+    return _delivered(np.concatenate(parts, 2), out, pixels)
 
 
 def _delivered(pixels: Pixels, out: Pixels | None, source: Pixels) -> Pixels:

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from convworks.geometry.boxes import Size
 
-Pixels = UInt8[np.ndarray, "h w 3"]
+Pixels = UInt8[np.ndarray, "h w c"]
 
 # The middles of 256 equally likely parts of the standard normal distribution.
 NORMAL = np.array([statistics.NormalDist().inv_cdf((part + 0.5) / 256) for part in range(256)])

@@ -54,7 +54,8 @@ class Card:
 class Backbone(nn.Module):
     """A row of stages under one contract.
 
-    `stages` are called one after the other; `info[i]` describes what stage i gives. Normalisation is not part of it:
+    `stages` are called one after the other; `info[i]` describes what stage i gives; `channels` are those of the
+    input. Normalisation is not part of it:
     the input is already as `expects` says.
     """
 
@@ -69,6 +70,7 @@ class Backbone(nn.Module):
         self.info = tuple(info)
         self.expects = expects
         self.card = card
+        self.channels = 3
         self.frozen_stages = 0
         self.frozen_statistics = False
 

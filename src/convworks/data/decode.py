@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Num, UInt8
 from PIL import AvifImagePlugin, Image, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from convworks.data import cut, files, rgb, upright
+from convworks.data import bands, cut, files, rgb, upright
 from convworks.data.names import shown
 from convworks.data.quiet import hush_libtiff, listening
 from convworks.errors import DecodeError
@@ -27,6 +27,7 @@ MAX_PIXELS = 64_000_000
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "AVIF")
 """What is read, whatever a file is called; other formats, some of which run programs, are not tried."""
 
+BANDS = "several bands: the first three, or the only one, are shown as red, green and blue"
 WARNED = "Pillow: "
 """How a note begins that repeats what Pillow warned of."""
 
@@ -40,6 +41,7 @@ _SUFFIXES: dict[str, frozenset[str]] = {
     "BMP": frozenset({".bmp", ".dib"}),
     "PPM": frozenset({".ppm", ".pgm", ".pbm", ".pnm"}),
     "AVIF": frozenset({".avif"}),
+    "NPY": frozenset({".npy"}),
 }
 _STARTS: dict[bytes, str] = {
     b"<": "a web page or other text",
@@ -66,6 +68,7 @@ class Decoded:
 
     `size` is (width, height) of the original, upright, even where `image` is smaller. `mode` and `format` are
     Pillow's words for the file ("RGB", "I;16"; "JPEG"). `turn` is the EXIF orientation, 1 to 8, that was undone.
+    `bands`, where not 0, is how many the file has, of which `image` shows no more than three.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -74,6 +77,7 @@ class Decoded:
     format: str
     notes: tuple[str, ...] = ()
     turn: int = 1
+    bands: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,8 @@ def decode_bytes(data: bytes, name: str, *, at_least: int = 0, max_pixels: int =
     """The image in the bytes of a file; `name` is for messages, and for a note on a suffix that is wrong."""
     with listening() as warned:
         try:
+            if (held := bands.layout(data, max_pixels)) is not None:
+                return _of_bands(data, held, name, max_pixels)
             with _open(io.BytesIO(data), max_pixels) as image:
                 size, mode = image.size, image.mode
                 _shrink(image, at_least)
@@ -106,6 +112,28 @@ def decode_bytes(data: bytes, name: str, *, at_least: int = 0, max_pixels: int =
             raise _refusal(name, data, error, max_pixels) from None
     told = dict.fromkeys(WARNED + shown(text) for text in warned)
     return replace(decoded, notes=(*decoded.notes, *_misnamed(name, decoded.format), *told))
+
+
+def _of_bands(data: bytes, held: bands.Layout, name: str, max_pixels: int) -> Decoded:
+    """What a picture shows of an image of bands; one band goes by the rules for gray ones of as many bits."""
+    values = bands.values(data, max_pixels)
+    format, notes = "NPY" if data.startswith(bands.MAGIC) else "TIFF", [BANDS]
+    if held.several:
+        pixels = bands.view(values)
+    elif values.dtype == np.uint8:
+        pixels, notes = np.ascontiguousarray(np.broadcast_to(values, (*held.size, 3))), []
+    else:
+        plane, note = rgb.eight_bits(values[..., 0])
+        pixels, notes = np.repeat(plane[..., None], 3, 2), [note]
+    height, width = held.size
+    return Decoded(
+        image=pixels,
+        size=(width, height),
+        mode=held.mode,
+        format=format,
+        notes=(*notes, *_misnamed(name, format)),
+        bands=held.bands if held.several else 0,
+    )
 
 
 def stored(path: Path, *, coloured: bool = False, max_pixels: int = MAX_PIXELS) -> Stored:
@@ -151,6 +179,14 @@ def header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
     """Size, mode and format from the first bytes of a file. Raises DecodeError."""
     with files.opened(path, _most_bytes(max_pixels)) as file, listening():
         try:
+            if (start := file.read(6)) == bands.MAGIC or start[:2] in (b"II", b"MM"):
+                file.seek(0)
+                data = file.read(1 << 14) if start == bands.MAGIC else file.read()
+                if (held := bands.layout(data, max_pixels)) is not None:
+                    format = "NPY" if start == bands.MAGIC else "TIFF"
+                    height, width = held.size
+                    return Header(size=(width, height), mode=held.mode, format=format)
+            file.seek(0)
             with _open(file, max_pixels) as image:
                 turn = 1 if image.format == "TIFF" else rgb.orientation(image)[0]
                 return Header(size=_upright(image.size, turn), mode=image.mode, format=image.format or "")

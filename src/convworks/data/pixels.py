@@ -20,6 +20,9 @@ LONGEST = 8
 """A longer side of more than this many shorter ones is compressed to it: a strip of 1 x 4000 stays small."""
 
 
+Read = Callable[[Path], UInt8[np.ndarray, "h w c"]]
+
+
 class Paths(Sequence[Path]):
     """`count` paths, each made by `of` from its position when it is asked for."""
 
@@ -43,7 +46,8 @@ class PixelStore:
 
     Where neither has room they are decoded again. Images come by `put`, while an audit decodes them anyway, or by the
     first `get`; positions are those of `paths`. Threads may share a store. Forked processes share what it held
-    before, and add to their own.
+    before, and add to their own. `read` gives the pixels of a file where they are not simply decoded; what it gives is
+    not kept on disk, so that there is no `cache` then.
     """
 
     def __init__(
@@ -54,9 +58,10 @@ class PixelStore:
         *,
         max_pixels: int = MAX_PIXELS,
         cache: ImageCache | None = None,
+        read: Read | None = None,
     ) -> None:
         self.side, self.limit_bytes, self.cache = side, limit_bytes, cache
-        self._paths, self._max_pixels = paths, max_pixels
+        self._paths, self._max_pixels, self._read = paths, max_pixels, read
         self._began = time.time()
         self._images: list[UInt8[np.ndarray, "h w 3"] | None] = [None] * len(paths)
         self._bytes = 0
@@ -127,6 +132,8 @@ class PixelStore:
         path = self._paths[index]
 
         def work() -> UInt8[np.ndarray, "h w 3"]:
+            if self._read is not None:
+                return resized(self._read(path), self.side)
             return resized(decode(path, at_least=self.side, max_pixels=self._max_pixels).image, self.side)
 
         return twice(path, work)
@@ -139,6 +146,7 @@ class PixelStore:
             self.limit_bytes,
             max_pixels=self._max_pixels,
             cache=self.cache,
+            read=self._read,
         )
         for position, row in enumerate(rows):
             if (image := self._images[row]) is not None:

@@ -42,7 +42,7 @@ _TURNS = {
 def to_rgb(image: Image.Image, turn: int, notes: list[str]) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of a loaded image, turned upright; what was done beyond copying is added to `notes`."""
     if image.mode.startswith("I") or image.mode == "F":
-        plane, note = _plane(np.asarray(image))
+        plane, note = eight_bits(np.asarray(image))
         coloured = Image.fromarray(plane).convert("RGB")
         notes.append(note)
     else:
@@ -91,7 +91,7 @@ def _coloured(image: Image.Image, notes: list[str]) -> Image.Image:
     return white
 
 
-def _plane(values: Num[np.ndarray, "h w"]) -> tuple[UInt8[np.ndarray, "h w"], str]:
+def eight_bits(values: Num[np.ndarray, "h w"]) -> tuple[UInt8[np.ndarray, "h w"], str]:
     """8 bits from integers of 16 or 32 bits or from floats, and what range they were taken to have."""
     if values.dtype.kind == "f":
         return _from_floats(values)

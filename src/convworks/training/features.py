@@ -94,13 +94,16 @@ def _nothing(compute: Compute, feed: LiveFeed, team: Team) -> list[Tensor]:
     """Columns of no rows, for a process that had no picture of its own."""
     size = feed.preprocessing.seen
     with torch.inference_mode():
-        return [value[:0].cpu() for value in compute(torch.zeros(1, 3, *size, device=team.device))]
+        return [
+            value[:0].cpu()
+            for value in compute(torch.zeros(1, feed.preprocessing.channels, *size, device=team.device))
+        ]
 
 
 def bytes_of(backbone: Backbone, cut: int, size: Size, device: torch.device) -> int:
     """What the kept features of one picture take, in bytes."""
     with torch.inference_mode():
-        (value,) = upto(backbone, cut)(torch.zeros(1, 3, *size, device=device))
+        (value,) = upto(backbone, cut)(torch.zeros(1, backbone.channels, *size, device=device))
     return value.numel() * value.element_size()
 
 

@@ -76,13 +76,13 @@ class LiveFeed:
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
 
-        height, width = self.preprocessing.seen
-        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w 3"], list[Future[None]]]] = (
+        (height, width), channels = self.preprocessing.seen, self.preprocessing.channels
+        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w c"], list[Future[None]]]] = (
             deque()
         )
         with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="feed") as pool:
             for part in parts:
-                memory = np.empty((len(part), height, width, 3), np.float32)
+                memory = np.empty((len(part), height, width, channels), np.float32)
                 work = [
                     pool.submit(self._fill, memory[place], int(at), epoch) for place, at in enumerate(part)
                 ]
@@ -93,7 +93,7 @@ class LiveFeed:
                 yield self._finished(*waiting.popleft())
 
     def _finished(
-        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n h w 3"], work: list[Future[None]]
+        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n h w c"], work: list[Future[None]]
     ) -> Batch:
         for future in work:
             future.result()
@@ -104,7 +104,7 @@ class LiveFeed:
             indices=rows,
         )
 
-    def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> None:
+    def _fill(self, out: Float[np.ndarray, "h w c"], position: int, epoch: int) -> None:
         row = self.rows[position]
         image = self.store.get(row)
         if self.augmentation is None:

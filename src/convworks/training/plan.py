@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ import torch
 
 from convworks import backbones, tasks
 from convworks.augmentation.preprocess import Preprocessing
+from convworks.backbones import adapt
 from convworks.backbones.contract import Backbone
 from convworks.backbones.expectations import notice
 from convworks.data.glance import glance
@@ -24,7 +25,7 @@ from convworks.events import Event, Progress
 from convworks.model import Model
 from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
-from convworks.recipe.propose import BackboneFacts, input_size, propose
+from convworks.recipe.propose import BackboneFacts, input_size, propose, with_values_and_reasons
 from convworks.recipe.scenes import frame_shape, propose_scene
 from convworks.training import prepare, settle
 from convworks.training.prepare import Prepared
@@ -34,6 +35,13 @@ ROOM = 1.25
 """Pictures are kept this much larger than the net's input, so that a random crop is not enlarged too far."""
 
 
+COLOURS: tuple[str, ...] = (
+    "augmentation.colour",
+    "augmentation.grayscale",
+    "augmentation.hue",
+    "augmentation.trivial",
+)
+"""Knobs of what may happen to red, green and blue alone."""
 START = ("data.input_size", "transfer.freeze")
 """Knobs whose word "auto" leaves them to the proposal."""
 
@@ -92,9 +100,24 @@ def planned(
         dataset, base.data, side=round(ROOM * size), seed=base.seed, workers=workers, progress=progress
     )
     recipe = propose(prepared.fingerprint, facts, given)
+    if prepared.bands is not None:
+        adapt.first_filters(backbone, len(prepared.bands.ranges), coloured=prepared.bands.coloured)
+        recipe = for_bands(recipe, given)
     if base.data.input_size == "auto":
         recipe = replace(recipe, data=replace(recipe.data, input_size=size))
     return recipe, prepared, backbone
+
+
+def for_bands(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """The recipe for other bands than red, green and blue: no colours are turned, and no layer is frozen."""
+    values: dict[str, Any] = dict.fromkeys(COLOURS, 0.0)
+    why: dict[str, str] = dict.fromkeys(
+        COLOURS, "bands other than red, green and blue have no colours to turn"
+    )
+    if recipe.transfer.mode == "finetune" and "transfer.freeze" not in given:
+        values["transfer.freeze"] = 0
+        why["transfer.freeze"] = "the first filters were made for other bands, and learn on"
+    return with_values_and_reasons(knobs.with_values(recipe, values), why)
 
 
 def scene_planned(
@@ -130,12 +153,14 @@ def new_model(
     if prepared.scenes is not None:
         measured = prepared.fingerprint
         shape = frame_shape(size, measured.widths[1], measured.heights[1])
+    scaling = prepared.bands
     preprocessing = Preprocessing(
         size=size,
         side=round(ROOM * min(shape)),
         resize=recipe.data.resize,
-        mean=expects.mean,
-        deviation=expects.deviation,
+        mean=scaling.mean if scaling else expects.mean,
+        deviation=scaling.deviation if scaling else expects.deviation,
+        bands=scaling.ranges if scaling else (),
         interpolation=expects.interpolation,
         shape=(0, 0) if prepared.scenes is None else shape,
     )
@@ -154,7 +179,14 @@ def new_model(
 
 
 def noticed(made: Model, prepared: Prepared) -> list[str]:
-    """Whether what the net will be fed is what its weights expect."""
+    """Whether what the net will be fed is what its weights expect, or what became of them where it has other bands."""
+    if prepared.bands is not None:
+        ranges = "; ".join(f"{low:g} to {high:g}" for low, high in prepared.bands.ranges[:8])
+        more = ", ..." if len(prepared.bands.ranges) > 8 else ""
+        return [
+            adapt.described(made.net.backbone, coloured=prepared.bands.coloured),
+            f"each band becomes 256 steps, measured over the training images: {ranges}{more}",
+        ]
     rows = prepared.learn[:: max(1, len(prepared.learn) // 16)][:16]
     frames = [made.preprocessing(prepared.store.get(row)) for row in rows.tolist()]
     return notice(torch.from_numpy(np.stack(frames)), made.net.backbone.expects)

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from convworks.data import audit, decode, measure, sources, split
+from convworks.data import audit, bands, decode, measure, sources, split
 from convworks.data.audit import Audit
+from convworks.data.bands import Scaling
 from convworks.data.cache import ImageCache
 from convworks.data.load import shows
 from convworks.data.pixels import Paths, PixelStore
@@ -45,7 +46,8 @@ class Prepared:
 
     `learn`, `tune` and `measure` are positions in `audit.dataset.records`, and so in `store`, and in `scenes`, which is
     there where answers have a place in the picture; then labels are -1. `shows` says of each class whether an image
-    shows it, where it may show several; then labels are -1 too.
+    shows it, where it may show several; then labels are -1 too. `bands` says how files are read that hold others than
+    red, green and blue.
     """
 
     audit: Audit
@@ -58,6 +60,7 @@ class Prepared:
     how: str
     scenes: SceneStore | None = None
     shows: Bool[np.ndarray, "n k"] | None = None
+    bands: Scaling | None = None
 
     @property
     def truth(self) -> Truth:
@@ -144,17 +147,21 @@ def prepare(
     scenes = None
     if usable.task in SCENES:
         scenes = SceneStore(usable, ids, side, int(MEMORY * free_memory()), max_pixels=options.max_pixels)
+    kept, scaling = store.select(found.positions.tolist()), None
+    if usable.task not in SCENES and any(" bands of " in fact.mode for fact in found.facts):
+        scaling, kept = _banded(found, learn, side, options.max_pixels, kept)
     return Prepared(
         audit=found,
         labels=labels,
         learn=learn,
         tune=tune,
         measure=measured,
-        store=store.select(found.positions.tolist()),
+        store=kept,
         fingerprint=measure.fingerprint(found),
         how=how,
         scenes=scenes,
         shows=showing,
+        bands=scaling,
     )
 
 
@@ -308,6 +315,40 @@ def _parts(
     chosen = part(learn, options.tuning, seed + 1)
     tune, learn = learn[chosen], learn[~chosen]
     return learn, tune, measured, f"{how}, seed {seed} draws what chooses" if given else how
+
+
+def _banded(
+    found: Audit, learn: Int[np.ndarray, "l"], side: int, max_pixels: int, pictures: PixelStore
+) -> tuple[Scaling | None, PixelStore]:
+    """How files of several bands are scaled, by those that learn, and a store that reads all of them so.
+
+    The `pictures` as they are where no file says more than a gray picture. Raises DataError where files differ.
+    """
+    records, root = found.dataset.records, found.dataset.root
+    first = bands.layout(decode.read(root / records[0].path, max_pixels=max_pixels), max_pixels)
+    if first is not None and not first.several:
+        return None, pictures
+    kinds = Counter(fact.mode for fact in found.facts)
+    usual = kinds.most_common(1)[0][0]
+    if len(kinds) > 1:
+        odd, other = next(
+            (record.path, fact.mode)
+            for record, fact in zip(records, found.facts, strict=True)
+            if fact.mode != usual
+        )
+        raise DataError(
+            f"{odd} is {other}; {kinds[usual]} of {len(records)} images are {usual}.",
+            fix="give all images the same bands, in the same units, or leave this one out",
+        )
+    scaling = bands.measured([root / records[row].path for row in learn.tolist()], max_pixels)
+    store = PixelStore(
+        Paths(len(records), lambda row: root / records[row].path),
+        side,
+        int(MEMORY * free_memory()),
+        max_pixels=max_pixels,
+        read=lambda path: bands.picture(path, scaling.ranges, max_pixels),
+    )
+    return scaling, store
 
 
 def _enough(

@@ -93,7 +93,7 @@ def activation_bytes(net: Net, size: Size, first: int) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return value
 
-    x = torch.zeros(1, 3, *size, device=device)
+    x = torch.zeros(1, net.backbone.channels, *size, device=device)
     with torch.no_grad():
         for stage in list(net.backbone.stages)[:first]:
             x = stage(x)
@@ -113,7 +113,7 @@ def _fastest(net: Net, size: Size, device: torch.device, options: ComputeOptions
     for last in orders:
         placed = torch.channels_last if last else torch.contiguous_format
         net.to(memory_format=placed)  # pyright: ignore[reportCallIssue]
-        x = torch.zeros(TRIED, 3, *size, device=device).contiguous(memory_format=placed)
+        x = torch.zeros(TRIED, net.backbone.channels, *size, device=device).contiguous(memory_format=placed)
         for precision in precisions:
             times[precision, last] = _timed(_pass(net, x, getattr(torch, precision)), device)
     if len(times) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 READ = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".dib"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".npy"}
 ) | {".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
 """Suffixes of images that `decode` reads, in lower case."""
 
