@@ -54,14 +54,13 @@ def restore(answer: Answer, move: Move, size: Size, names: Sequence[str]) -> Det
     """The boxes in pixels of the original picture; those of which nothing lies in it are left out."""
     boxes = boxes_.clip(move.inverse(size).boxes(answer.boxes), size)
     there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    rows = zip(
-        boxes[there].tolist(), answer.scores[there].tolist(), answer.labels[there].tolist(), strict=True
-    )
+    scores: list[float] = answer.scores[there].tolist()
+    labels: list[int] = answer.labels[there].tolist()
     found = tuple(
         Found(name=names[label], probability=score, box=(box[0], box[1], box[2], box[3]))
-        for box, score, label in rows
+        for box, score, label in zip(boxes[there].tolist(), scores, labels, strict=True)
     )
-    return Detection(found=found, size=size[::-1])
+    return Detection(found=found, size=(size[1], size[0]))
 
 
 def observe(prediction: Detection, sample: Sample, names: Sequence[str]) -> Evidence:

@@ -152,12 +152,12 @@ def restore(answer: Answer, move: Move, size: Size, names: Sequence[str]) -> Loc
     height, width = move.size
     frame = answer.box[None] * np.array([width, height, width, height], np.float32)
     box = boxes_.clip(move.inverse(size).boxes(frame), size)[0].tolist()
-    order = np.argsort(-answer.probabilities, kind="stable").tolist()
+    order: list[int] = np.argsort(-answer.probabilities, kind="stable").tolist()
     return Localization(
         names=tuple(names[place] for place in order),
         probabilities=tuple(float(answer.probabilities[place]) for place in order),
         box=(box[0], box[1], box[2], box[3]),
-        size=size[::-1],
+        size=(size[1], size[0]),
     )
 
 

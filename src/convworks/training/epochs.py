@@ -121,8 +121,8 @@ class Course:
     def restore(self, saved: Checkpoint) -> None:
         """Back to a checkpoint; a best epoch that was judged on other tuning images is judged again on these."""
         self.learner.restore(saved.tensors)
-        self.where = Position(**saved.state["position"])
-        self.where.best_order = tuple(self.where.best_order)
+        where = saved.state["position"]
+        self.where = Position(**where | {"best_order": tuple(where["best_order"])})
         self.history = [EpochEnded(**epoch) for epoch in saved.state["history"]]
         self.best = None
         if saved.state["best"] < 0:
