@@ -92,11 +92,11 @@ def test_bayes_rule_is_exact() -> None:
 
 def test_a_hundred_windows_find_twice_what_random_ones_do() -> None:
     classes = ["ellipse", "rectangle", "triangle"]
-    drawn = [flat_scene(5, index, task="detection", classes=classes, size=(96, 96)) for index in range(24)]
-    rule = objectness.learned([(one.image, one.boxes) for one in drawn[:12]], count=500)
+    drawn = [flat_scene(5, index, task="detection", classes=classes, size=(96, 96)) for index in range(16)]
+    rule = objectness.learned([(one.image, one.boxes) for one in drawn[:8]], count=500)
     random = np.random.default_rng(0)
     found, chance = [], []
-    for one in drawn[12:]:
+    for one in drawn[8:]:
         proposals = objectness.proposed(rule, one.image, 100)
         assert (np.diff(proposals.scores) <= 0).all()
         found.append(iou(proposals.boxes, one.boxes).max(0) >= 0.5)

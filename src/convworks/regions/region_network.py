@@ -60,6 +60,7 @@ class RegionNetwork(nn.Module):
         self.boxes = nn.Conv2d(channels, 4 * count, 1)
         for layer in (self.conv, self.objectness, self.boxes):
             nn.init.normal_(layer.weight, std=0.01)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
 
     def forward(
