@@ -57,7 +57,7 @@ def arrows(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).mkdir()
         for number in range(48):
             stripes = np.eye(3)[(sign * np.arange(32) + draw.integers(0, 9)) // 3 % 3][None]
-            coarse = Image.fromarray(draw.integers(0, 120, (4, 4, 3), np.uint8))  # or all would be copies of one
+            coarse = Image.fromarray(draw.integers(0, 120, (4, 4, 3), np.uint8))  # or all would be copies
             ground = np.asarray(coarse.resize((32, 32), Image.Resampling.BICUBIC))
             picture = ground + 130 * stripes + draw.normal(0, 4, (32, 32, 3))
             Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(root / name / f"{number:03}.png")

@@ -82,7 +82,7 @@ def _write_png(path: Path, made: Preview) -> None:
     from convworks.files import write_whole
     from convworks.report.audit.audited import outside
 
-    outside(path, made.dataset)
+    outside(path, made.shown.dataset)
     out = io.BytesIO()
     Image.fromarray(made.sheet()).save(out, "PNG")
     write_whole(path, out.getvalue())

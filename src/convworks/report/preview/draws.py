@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from convworks.augmentation import mix, plan, preview
+from convworks.data.record import DataSet
 from convworks.data.scenes import smaller
 from convworks.geometry.boxes import Size
-from convworks.recipe.options import AugmentationOptions, Resize
+from convworks.recipe.options import AugmentationOptions, Recipe, Resize
 from convworks.samples import Sample
 
 SHORT = 132
@@ -58,6 +59,27 @@ class Setting:
     resize: Resize
     seed: int
     background: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """What a preview shows: some images of a data set, the recipe, how a run would draw, and how many draws of each.
+
+    `samples` are as training keeps them, with their paths and their positions among the records.
+    """
+
+    dataset: DataSet
+    recipe: Recipe
+    setting: Setting
+    paths: tuple[str, ...]
+    rows: tuple[int, ...]
+    samples: tuple[Sample, ...]
+    draws: int
+
+    @property
+    def options(self) -> AugmentationOptions:
+        """What may be done to an image."""
+        return self.recipe.augmentation
 
 
 def whole(sample: Sample, setting: Setting) -> Draw:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from convworks.augmentation import plan
 from convworks.data.names import shown
@@ -16,10 +15,7 @@ from convworks.report.choices import knob, setting
 from convworks.report.markup import Markup, folded, join, section, tag
 from convworks.report.page import page
 from convworks.report.pictures import Album
-from convworks.report.preview.draws import NOTHING, WOULD, Draw, active, alone, drawn, whole
-
-if TYPE_CHECKING:
-    from convworks.report.preview.previewed import Preview
+from convworks.report.preview.draws import NOTHING, WOULD, Draw, Shown, active, alone, drawn, whole
 
 ALONE = 6
 """Draws of an operation alone."""
@@ -27,7 +23,7 @@ OTHERS = 4
 """Draws of one that is off."""
 
 
-def build(made: Preview) -> str:
+def build(made: Shown) -> str:
     """A preview as one HTML page; it works offline and without scripts."""
     album = Album(str(made.dataset.root))
     name = shown(made.dataset.root.resolve().name)
@@ -47,7 +43,7 @@ def build(made: Preview) -> str:
     )
 
 
-def _header(made: Preview, name: str) -> Markup:
+def _header(made: Shown, name: str) -> Markup:
     on = active(made.options)
     many = "Each" if len(on) > 1 else "It"
     told = ", ".join(_told(one, made.options) for one in on)
@@ -69,7 +65,7 @@ def _header(made: Preview, name: str) -> Markup:
     )
 
 
-def _draws(made: Preview, album: Album) -> Markup:
+def _draws(made: Shown, album: Album) -> Markup:
     rows: list[Markup] = []
     for path, row, sample in zip(made.paths, made.rows, made.samples, strict=True):
         found = drawn(sample, row, made.options, made.setting, made.draws, made.samples)
@@ -83,7 +79,7 @@ def _draws(made: Preview, album: Album) -> Markup:
     )
 
 
-def _operations(made: Preview, album: Album) -> Markup:
+def _operations(made: Shown, album: Album) -> Markup:
     """A row for each operation that is on."""
     rows = [
         join(
@@ -96,7 +92,7 @@ def _operations(made: Preview, album: Album) -> Markup:
     return section("operations", "One at a time", *rows) if rows else Markup()
 
 
-def _others(made: Preview, album: Album) -> Markup:
+def _others(made: Shown, album: Album) -> Markup:
     """A row, folded away, for each operation that is off."""
     off = [name for name in WOULD if name not in active(made.options)]
     rows = [
@@ -111,7 +107,7 @@ def _others(made: Preview, album: Album) -> Markup:
     return section("others", "What else there is", tag("p", said), folded(f"The other {len(off)}", *rows))
 
 
-def _alone(made: Preview, options: AugmentationOptions, count: int) -> list[Draw]:
+def _alone(made: Shown, options: AugmentationOptions, count: int) -> list[Draw]:
     """Draws of the first image."""
     return drawn(made.samples[0], made.rows[0], options, made.setting, count, made.samples)
 
@@ -127,7 +123,7 @@ def _card(one: Draw, album: Album, of: str) -> Markup:
     )
 
 
-def _boxed(made: Preview) -> bool:
+def _boxed(made: Shown) -> bool:
     return any(len(sample.boxes) for sample in made.samples)
 
 

@@ -28,7 +28,7 @@ from convworks.recipe.scenes import frame_shape, propose_scene
 from convworks.report.audit.audited import outside
 from convworks.report.audit.wall import by_turns
 from convworks.report.markup import tag
-from convworks.report.preview.draws import Setting
+from convworks.report.preview.draws import Setting, Shown
 from convworks.report.preview.page import build
 from convworks.samples import Sample
 from convworks.training import prepare
@@ -41,27 +41,33 @@ MOST = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Preview:
-    """Some images of a data set, the recipe, and how a run would draw. In a notebook it is a page.
+    """Some images of a data set and what training would make of them. In a notebook it is a page."""
 
-    `samples` are as training keeps them, with their paths and their positions among the records.
-    """
+    shown: Shown
 
-    dataset: DataSet
-    recipe: Recipe
-    setting: Setting
-    paths: tuple[str, ...]
-    rows: tuple[int, ...]
-    samples: tuple[Sample, ...]
-    draws: int
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The images, by their paths in the data's folder."""
+        return self.shown.paths
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The images with what is marked in them, as training keeps them."""
+        return self.shown.samples
+
+    @property
+    def setting(self) -> Setting:
+        """How a run would draw."""
+        return self.shown.setting
 
     @property
     def options(self) -> AugmentationOptions:
         """What may be done to an image."""
-        return self.recipe.augmentation
+        return self.shown.options
 
     def html(self) -> str:
         """One page that holds its pictures, and works offline and without scripts."""
-        return build(self)
+        return build(self.shown)
 
     def write(self, page: str | Path) -> Path:
         """Writes the page, whole or not at all, and returns where it lies.
@@ -69,7 +75,7 @@ class Preview:
         Raises RecipeError for a place inside the data's own folder, StorageError where it cannot be written.
         """
         target = Path(page)
-        outside(target, self.dataset)
+        outside(target, self.shown.dataset)
         write_whole(target, self.html().encode("utf-8"))
         return target
 
@@ -81,7 +87,7 @@ class Preview:
             self.options,
             setting.frame,
             setting.seed,
-            self.draws,
+            self.shown.draws,
             setting.resize,
             setting.background,
         )
@@ -112,7 +118,7 @@ def preview(
     chosen = list(islice(_samples(dataset, side, recipe.data.max_pixels), images))
     if not chosen:
         raise DataError(f"No image of {dataset.root} can be read.", fix="`convworks audit` says why of each")
-    made = Preview(
+    shown = Shown(
         dataset=dataset,
         recipe=recipe,
         setting=setting,
@@ -121,6 +127,7 @@ def preview(
         samples=tuple(sample for _, sample in chosen),
         draws=draws,
     )
+    made = Preview(shown=shown)
     if page is not None:
         made.write(page)
     return made
