@@ -50,6 +50,7 @@ def done(
     `place` is the run folder, for the process that leads the team.
     """
     recipe, prepared, backbone = yield from plan.progressing(work.dataset, work.given, team)
+    recipe = replace(recipe, data=replace(recipe.data, source=work.dataset.source))
     if work.before is not None:
         prepare.refuse_changes(
             work.folder, work.before, prepare.manifest(prepared), accepted=work.accept_change
