@@ -14,6 +14,7 @@ from convworks.report.sections.cards import mistakes, samples
 from convworks.report.sections.confusion import confusion
 from convworks.report.sections.curves import curves
 from convworks.report.sections.data import data
+from convworks.report.sections.detection import box_classes, box_mistakes, box_score
 from convworks.report.sections.drift import drift
 from convworks.report.sections.label_mistakes import label_mistakes, label_samples, mixed_up
 from convworks.report.sections.label_score import by_class, label_score
@@ -40,12 +41,18 @@ def build(run: Path) -> str:
     """
     story = read(run)
     # The walls first, before the rest spends what pictures may weigh.
-    wall = label_mistakes(story) if story.labels else worst_outlines(story) or mistakes(story)
+    wall = (
+        label_mistakes(story)
+        if story.labels
+        else worst_outlines(story) or box_mistakes(story) or mistakes(story)
+    )
     sample = label_samples(story) if story.labels else samples(story)
     shown = augmentation(story)
     parts = {
-        "Score": label_score(story) if story.labels else outline_score(story) or score(story),
-        "Classes": by_class(story) or outline_classes(story),
+        "Score": label_score(story)
+        if story.labels
+        else outline_score(story) or box_score(story) or score(story),
+        "Classes": by_class(story) or outline_classes(story) or box_classes(story),
         "Mistakes": wall,
         "Confusion": mixed_up(story) if story.labels else outline_confusion(story) or confusion(story),
         "Stride": stride_cost(story),

@@ -1,0 +1,242 @@
+"""Boxes measured: the score, each class with its curve, what its mistakes are, and from which score to believe it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from convworks.evaluation.scenes import SceneEvaluation
+from convworks.metrics import average_precision as ap
+from convworks.metrics import detection_errors as errors
+from convworks.report.drawing import apart, curve, figure, line, meter, text
+from convworks.report.drawn import boxes_on
+from convworks.report.markup import Child, Markup, join, percent, section, table, tag
+from convworks.report.sections.score import bar
+from convworks.report.story import Story
+
+MEANS = {
+    "AP": "precision over all recalls, the mean over overlaps from .5 to .95 and over the classes",
+    "AP50": "the same where an overlap (IoU) of .5 is enough",
+    "AP75": "where it takes .75: boxes that fit well",
+    "AP small": "of objects below 32 x 32 pixels",
+    "AP medium": "up to 96 x 96",
+    "AP large": "beyond",
+    "AR100": "the share of the objects found with at most 100 boxes a class and image",
+}
+WANTED = (0.8, 0.9, 0.95)  # precisions for which a score is told
+SHOWN = 4  # pictures of each kind of mistake
+MOST_CURVES = 12
+HEIGHT, LEFT, TOP, BOTTOM = 300, 52, 12, 44
+KIND = ("one", "other")  # of lines, in turn
+SIDE = 150  # pixels of a picture of a mistake
+SAID = {
+    "class": "the box is right, the name is not",
+    "box": "the name is right, the box is poor (IoU .1 to .5)",
+    "both": "a poor box of another class",
+    "twice": "an object that a surer box had found already",
+    "background": "nothing is there",
+    "missed": "an object that no box means",
+}
+
+
+def _evaluation(story: Story) -> SceneEvaluation | None:
+    found = story.scenes
+    return found if found is not None and found.task == "detection" and found.n else None
+
+
+def box_score(story: Story) -> Markup:
+    """The section of the score, empty where no detector was measured."""
+    evaluation = _evaluation(story)
+    if evaluation is None:
+        return Markup()
+    measured = evaluation.measured()
+    said = f"AP {percent(measured.value)}, 95 % interval {percent(measured.low)} to {percent(measured.high)}."
+    chart = figure(
+        said, lambda width: (96, bar(measured.value, measured.low, measured.high, [], width)), measured.said
+    )
+    values = dict(measured.measures)
+    rows: list[list[Child]] = [[name, percent(values[name]), means] for name, means in MEANS.items()]
+    return section("score", "Score", chart, table(["Measure", "Value", ""], rows, numbers=(1,)))
+
+
+def box_classes(story: Story) -> Markup:
+    """The section of each class by itself, with its curve and the scores to believe it from, the hardest first."""
+    evaluation = _evaluation(story)
+    if evaluation is None:
+        return Markup()
+    names, evidence = evaluation.classes, evaluation.evidence
+    curves = [ap.curve(evidence, len(names), place) for place in range(len(names))]
+    values = [evaluation.per_class[name] for name in names]
+    order = sorted(range(len(names)), key=lambda place: (math.isnan(values[place]), values[place]))
+    there = np.bincount(
+        np.concatenate([one["truth_labels"][one["counted"][:, 0]] for one in evidence]), minlength=len(names)
+    )
+    rows: list[list[Child]] = [
+        [
+            names[place],
+            join(meter(values[place], "one"), " ", percent(values[place])),
+            f"{there[place]:,}",
+            *(believed(*curves[place], wanted) for wanted in WANTED),
+        ]
+        for place in order
+    ]
+    heads = ["Class", "AP", "Objects", *(f"{percent(wanted)} right from" for wanted in WANTED)]
+    shown = [place for place in order if len(curves[place][0])][:MOST_CURVES]
+    chart = figure(
+        "Precision over recall of each class, at an overlap of .5.",
+        lambda width: (HEIGHT, _chart([(names[place], *curves[place][1:]) for place in shown], width)),
+        "Each line is a class, from its surest box on: to the right more is found, upwards more of it is right. "
+        "Names stand as high as their line does where four fifths are found.",
+    )
+    said = (
+        "The hardest first. The last columns say from which score on that share of the boxes is right (overlap .5), "
+        "and in brackets how many of the objects are found then."
+    )
+    return section(
+        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5)), chart
+    )
+
+
+def believed(
+    scores: Float[np.ndarray, "n"],
+    recall: Float[np.ndarray, "n"],
+    precision: Float[np.ndarray, "n"],
+    wanted: float,
+) -> str:
+    """The lowest score down to which `wanted` of the boxes are right, and what is found then, in words."""
+    good = np.flatnonzero(precision >= wanted)
+    if not len(good):
+        return "never"
+    last = int(good[-1])
+    return f"{scores[last]:.2f} ({percent(float(recall[last]))})"
+
+
+def box_mistakes(story: Story) -> Markup:
+    """The section of what goes wrong at the score that finds and is right most, each kind with its pictures."""
+    evaluation = _evaluation(story)
+    if evaluation is None:
+        return Markup()
+    least = best_score(evaluation)
+    total = errors.counts(evaluation.evidence, least)
+    most = max([1, *(total[kind] for kind in SAID)])
+    rows: list[list[Child]] = [
+        [kind, join(meter(total[kind] / most, "one"), f" {total[kind]:,}"), said]
+        for kind, said in SAID.items()
+    ]
+    said = (
+        f"At a score of {least:.2f}, where precision and recall are best together, {total['right']:,} boxes are right "
+        f"(overlap .5 or more). The others, and the objects that nobody found:"
+    )
+    cards = [_card(story, evaluation, kind, *where) for kind, where in _worst(evaluation, least)]
+    return section(
+        "mistakes",
+        "Mistakes",
+        tag("p", said),
+        table(["Kind", "How many", "What it is"], rows),
+        tag(
+            "p",
+            f"The {SHOWN} surest of each kind, each in the middle of its picture:" if cards else "",
+        ),
+        tag("ul", cards, class_="shots"),
+    )
+
+
+def best_score(evaluation: SceneEvaluation) -> float:
+    """The score from which on the harmonic mean of precision and recall is the largest, over all classes."""
+    scores = np.concatenate([one["scores"] for one in evaluation.evidence])
+    right = np.concatenate([(one["hits"][:, 0] & 1) > 0 for one in evaluation.evidence])
+    wrong = ~right & ~np.concatenate([(one["skips"][:, 0] & 1) > 0 for one in evaluation.evidence])
+    there = sum(int(one["counted"][:, 0].sum()) for one in evaluation.evidence)
+    if not len(scores) or not there:
+        return 0.5
+    order = np.argsort(-scores, kind="stable")
+    found, bad = right[order].cumsum(), wrong[order].cumsum()
+    return float(scores[order][int((2 * found / (found + bad + there)).argmax())])
+
+
+def _worst(
+    evaluation: SceneEvaluation, least: float
+) -> list[tuple[str, tuple[int, str, float, tuple[float, float, float, float]]]]:
+    """Of each kind of mistake the surest: the image's position, the class, the score (NaN if missed) and the box."""
+    every: dict[str, list[tuple[int, str, float, tuple[float, float, float, float]]]] = {
+        kind: [] for kind in SAID
+    }
+    for place, one in enumerate(evaluation.evidence):
+        found, missed = errors.kinds(one, least)
+        for row in np.flatnonzero(found >= 0).tolist():
+            name = evaluation.classes[int(one["labels"][row])]
+            every[errors.KINDS[int(found[row])]].append(
+                (place, name, float(one["scores"][row]), _box(one["boxes"][row]))
+            )
+        for row in missed.tolist():
+            name = evaluation.classes[int(one["truth_labels"][row])]
+            every["missed"].append((place, name, math.nan, _box(one["truth"][row])))
+    return [
+        (kind, where)
+        for kind, cases in every.items()
+        for where in sorted(cases, key=lambda case: -case[2] if case[2] == case[2] else 0.0)[:SHOWN]
+    ]
+
+
+def _card(
+    story: Story,
+    evaluation: SceneEvaluation,
+    kind: str,
+    place: int,
+    name: str,
+    score: float,
+    box: tuple[float, float, float, float],
+) -> Markup:
+    path = evaluation.paths[place]
+    image = story.album.open(path, 0)
+    if image is not None:
+        left, top, right, bottom = box
+        high, wide = image.shape[:2]
+        half = max(right - left, bottom - top, 24.0)
+        x, y = (left + right) / 2, (top + bottom) / 2
+        x0, y0 = max(0, math.floor(x - half)), max(0, math.floor(y - half))
+        x1, y1 = min(wide, math.ceil(x + half)), min(high, math.ceil(y + half))
+        moved = (left - x0, top - y0, right - x0, bottom - y0)
+        image = boxes_on(
+            np.ascontiguousarray(image[y0:y1, x0:x1]), [(name, score, moved)], evaluation.classes
+        )
+    said = f"{kind}: {name}" + (f" {score:.2f}" if score == score else "")
+    return tag(
+        "li",
+        story.album.place(image, SIDE, said),
+        tag("p", said, class_="what"),
+        tag("p", path, class_="path"),
+    )
+
+
+def _chart(
+    curves: Sequence[tuple[str, Float[np.ndarray, "n"], Float[np.ndarray, "n"]]], width: int
+) -> Sequence[Child]:
+    right = 110 if width > 500 else 84
+
+    def at(recall: float, precision: float) -> tuple[float, float]:
+        room, high = width - LEFT - right, HEIGHT - TOP - BOTTOM
+        return LEFT + recall * room, TOP + (1 - precision) * high
+
+    drawn: list[Child] = []
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        drawn.append(line(*at(0, tick), *at(1, tick), "grid"))
+        drawn.append(text(LEFT - 8, at(0, tick)[1] + 4, percent(tick), "tick", "end"))
+        drawn.append(text(at(tick, 0)[0], HEIGHT - BOTTOM + 18, percent(tick), "tick", "middle"))
+    drawn.append(text(at(0.5, 0)[0], HEIGHT - 6, "found", "label", "middle"))
+    ends: list[float] = []
+    for number, (_, recall, precision) in enumerate(curves):
+        points = [at(one, other) for one, other in zip(recall.tolist(), precision.tolist(), strict=True)]
+        drawn.append(curve(points, f"line {KIND[number % 2]}"))
+        ends.append(at(0, ap.at_recalls(recall, precision)[80].item())[1])
+    for number, (level, (name, _, _)) in enumerate(zip(apart(ends, 16), curves, strict=True)):
+        drawn.append(text(width - right + 8, level + 4, name, f"{KIND[number % 2]} label"))
+    return drawn
+
+
+def _box(row: Float[np.ndarray, "4"]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = row.tolist()
+    return left, top, right, bottom
