@@ -1,7 +1,8 @@
 """Localization: "the class label and a bounding box that tells where the object is", one object an image.
 
-Every cell of one of the last maps says what the image shows, how sure it is to lie on the object, and how far the four
-edges are from its middle. The numbers are shares of the frame, so that neither stride nor resizing changes them.
+Every cell of a map says how sure it is to lie on the object, and how far the four edges are from its middle; features
+pooled over the last map say the class. The numbers are shares of the frame, so that neither stride nor resizing changes
+them.
 
 Source: VGG (1409.1556), appendix A, told by distances as in FCOS (1904.01355).
 """
@@ -23,11 +24,12 @@ from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move
 from convworks.regions.coding import from_distances
 from convworks.regions.losses import generalised_overlap
+from convworks.regions.pyramid import Pyramid
 from convworks.samples import Localization, Sample
 from convworks.tasks.contract import Evidence, Loss, Scenes, Summary, Task
 
-WIDTH = 256  # channels between the map and the edges
-COARSEST = 32  # stride of the map that is read, where the net has one
+WIDTH = 128  # channels between the maps and the edges
+STRIDE = 16  # of the map whose cells tell the edges, where the net has one
 CORE = 0.5  # the share of the object's sides in whose middle cells learn its edges
 FOUND = 0.5  # IoU from which the object counts as found
 AT_FIRST = (
@@ -37,32 +39,28 @@ ROW = 7  # numbers of a cell before those of the classes: x, y, how sure, and a 
 
 
 class LocalizationHead(nn.Module):
-    """For every cell of the last map: x, y, a logit for lying on the object, a box, and a logit for each class.
+    """For every cell of a map: x, y, a logit for lying on the object, a box, and the image's logit for each class.
 
-    Places and boxes are shares of the frame. The mean of the class logits over the cells is the image's, which is what
-    a linear layer makes of pooled features, and a map of where each class is seen besides (NiN, 1312.4400).
+    Places and boxes are shares of the frame. The map is the finest of a pyramid down to `STRIDE`: fine enough for
+    edges, and told what the last map saw, which alone says the class.
     """
 
     def __init__(self, info: Sequence[Stage], classes: int, dropout: float) -> None:
         super().__init__()
-        self.tap = max(
-            (place for place, stage in enumerate(info) if stage.stride <= COARSEST), default=len(info) - 1
-        )
-        channels = info[self.tap].channels
-        self.dropout = nn.Dropout2d(dropout)
-        self.classify = nn.Conv2d(channels, classes, 1)
-        self.narrow = nn.Conv2d(channels, WIDTH, 1, bias=False)
-        self.norm = nn.BatchNorm2d(WIDTH)
+        channels, strides = [stage.channels for stage in info], [stage.stride for stage in info]
+        self.pyramid = Pyramid(channels, strides, finest=STRIDE, coarsest=STRIDE, width=WIDTH)
         self.locate = nn.Conv2d(WIDTH, 5, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(channels[-1], classes)
 
     def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n cells row"]:
         """The rows of all cells, row after row of the map."""
-        here = maps[self.tap]
-        told = self.locate(F.relu(self.norm(self.narrow(here)))).flatten(2).mT.float()
-        classes = self.classify(self.dropout(here)).flatten(2).mT.float()
-        places = middles(here.shape[-2], here.shape[-1], here.device).expand(len(here), -1, -1)
+        [fine] = self.pyramid(maps)
+        told = self.locate(fine).flatten(2).mT.float()
+        classes = self.classify(self.dropout(maps[-1].mean((2, 3)))).float()
+        places = middles(fine.shape[-2], fine.shape[-1], fine.device).expand(len(fine), -1, -1)
         box = from_distances(places, told[..., 1:] + AT_FIRST)
-        return torch.cat([places, told[..., :1], box, classes], -1)
+        return torch.cat([places, told[..., :1], box, classes[:, None].expand(-1, told.shape[1], -1)], -1)
 
 
 def middles(high: int, wide: int, device: torch.device | str = "cpu") -> Float[Tensor, "cells 2"]:
@@ -137,7 +135,7 @@ class Answer:
 
 
 def decode(outputs: Float[Tensor, "n cells row"], names: Sequence[str]) -> list[Answer]:
-    """The class by all cells, and the box of the cell that is surest to lie on the object."""
+    """The class of the image, and the box of the cell that is surest to lie on the object."""
     if not len(outputs):
         return []
     probabilities = outputs[..., ROW:].mean(1).softmax(-1).numpy()
