@@ -99,15 +99,15 @@ def test_a_picture_of_twice_the_size_has_its_boxes_at_twice_the_place(
 ) -> None:
     made, _, _ = trained
     kept = SceneEvaluation.read(made.run / "evaluation.json")
-    image = np.asarray(Image.open(Path(kept.root) / kept.paths[0]).convert("RGB"))
-    small = made.predict(image)
-    large = made.predict(np.repeat(np.repeat(image, 2, 0), 2, 1))
-    assert large.size == tuple(2 * side for side in small.size)
-    if isinstance(small, Localization):
-        both = np.array([small.box, np.array(large.box) / 2])
-    else:
-        both = np.array([small.found[0].box, np.array(large.found[0].box) / 2])
-    assert iou(both[:1], both[1:])[0, 0] > 0.6
+    shares: list[float] = []
+    for path in kept.paths[:9]:
+        with Image.open(Path(kept.root) / path) as opened:
+            image = np.asarray(opened.convert("RGB"))
+        small, large = made.predict([image, np.repeat(np.repeat(image, 2, 0), 2, 1)])
+        assert large.size == tuple(2 * side for side in small.size)
+        boxes = [one.box if isinstance(one, Localization) else one.found[0].box for one in (small, large)]
+        shares.append(iou(np.array(boxes[:1]), np.array(boxes[1:]) / 2)[0, 0].item())
+    assert np.median(shares) > 0.6, "the surest box, in most pictures, though so little was learned"
 
 
 def test_what_is_predicted_is_printed_tabled_and_drawn(
