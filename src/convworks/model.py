@@ -225,7 +225,7 @@ class Model:
         """The outlines in one large picture, seen through overlapping windows instead of shrunk as a whole.
 
         `scale` is the share of its own size at which the picture is looked at: things should be as large, in pixels,
-        as they were for the net when it learned. Raises RecipeError for a model of another task or a scale that is none.
+        as they were for the net when it learned. Raises RecipeError for a model of another task, or for no scale.
         """
         if self.task.name != "segmentation" or not 0 < scale <= 4:
             raise RecipeError(

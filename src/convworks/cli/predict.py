@@ -19,8 +19,7 @@ or JSON file with every class's probability; where objects lie, in pixels of the
 of the pictures. Files that cannot be read are named and counted at the end."""
 EXAMPLES = (
     "convworks predict runs/pets cat.jpg",
-    "convworks predict runs/pets photos/ --to answers.csv",
-    "convworks predict runs/cells slide.jpg --above 0.5 --draw drawn/",
+    "convworks predict runs/cells photos/ --to answers.csv --draw drawn/",
 )
 
 
