@@ -93,6 +93,42 @@ def augment(found: Result) -> Iterable[Row]:
             )
 
 
+def arithmetic(found: Result) -> Iterable[Row]:
+    """A hundred layers checked."""
+    took = found["milliseconds"]
+    yield (
+        "checking a net of 100 layers",
+        f"{took['convworks, notation']:.1f} ms as notation, {took['convworks, module']:.1f} ms as a module",
+        "; ".join(f"{name} (a table only): {took[name]:.1f} ms" for name in ("torchinfo", "torch-scan")),
+        f"rounds: {found['rounds']}",
+    )
+
+
+def decode(found: Result) -> Iterable[Row]:
+    """JPEGs to training size, and from the cache."""
+    rows, cache = found["rows"], found["cache"]
+    peer = max(rows.items(), key=lambda row: row[1]["images_per_second"] if "full" in row[0] else 0)
+    yield (
+        "decoding 1600x1200 to 224, images a second and core",
+        f"{rows['convworks']['images_per_second']:.0f}; "
+        f"{cache['second_epoch_images_per_second']:,} from the cache",
+        f"{peer[0]}: {peer[1]['images_per_second']:.0f}",
+        f"rounds: {found['rounds']}",
+    )
+
+
+def index(found: Result) -> Iterable[Row]:
+    """A million records."""
+    folder, plain = found["rows"]["folder"], found["rows"]["list"]
+    yield (
+        "a million images indexed",
+        f"{folder['seconds']:.0f} s, {folder['megabytes']:.0f} MB; "
+        f"{found['rows']['reopened']['seconds']:.2f} s to reopen",
+        f"a list of records: {plain['seconds']:.0f} s, {plain['megabytes']:.0f} MB",
+        "n = 1",
+    )
+
+
 def soak(found: Result) -> Iterable[Row]:
     """Killed and resumed."""
     numbers = {name: value for name, value in found.items() if isinstance(value, int)}
@@ -104,7 +140,10 @@ KINDS: dict[str, Callable[[Result], Iterable[Row]]] = {
     "startup": startup,
     "transfer": transfer,
     "train_step": train_step,
+    "arithmetic": arithmetic,
     "augment": augment,
+    "decode": decode,
+    "index": index,
     "soak": soak,
 }
 """A file of bench/results/ -> its rows: what, ours, the peers in the same run, how often."""
