@@ -6,10 +6,11 @@ A batch is a pure function of (seed, epoch, positions), whatever came before it 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Batch
 
 AHEAD = 3  # parts made while one is computed
+Filled = TypeVar("Filled")
 
 
 class Feed(Protocol):
@@ -76,33 +78,14 @@ class LiveFeed:
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
 
-        (height, width), channels = self.preprocessing.seen, self.preprocessing.channels
-        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w c"], list[Future[None]]]] = (
-            deque()
-        )
-        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="feed") as pool:
-            for part in parts:
-                memory = np.empty((len(part), height, width, channels), np.float32)
-                work = [
-                    pool.submit(self._fill, memory[place], int(at), epoch) for place, at in enumerate(part)
-                ]
-                waiting.append((part, memory, work))
-                if len(waiting) > AHEAD:
-                    yield self._finished(*waiting.popleft())
-            while waiting:
-                yield self._finished(*waiting.popleft())
-
-    def _finished(
-        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n h w c"], work: list[Future[None]]
-    ) -> Batch:
-        for future in work:
-            future.result()
-        rows = torch.from_numpy(part)
-        return Batch(
-            images=torch.from_numpy(memory).permute(0, 3, 1, 2),
-            targets={name: values[rows] for name, values in self.targets.items()},
-            indices=rows,
-        )
+        shape = (*self.preprocessing.seen, self.preprocessing.channels)
+        for part, images, _ in filled(parts, shape, partial(self._fill, epoch=epoch), self.workers):
+            rows = torch.from_numpy(part)
+            yield Batch(
+                images=images,
+                targets={name: values[rows] for name, values in self.targets.items()},
+                indices=rows,
+            )
 
     def _fill(self, out: Float[np.ndarray, "h w c"], position: int, epoch: int) -> None:
         row = self.rows[position]
@@ -115,3 +98,31 @@ class LiveFeed:
         generator = plan.rng(self.seed, epoch, row, self.view)
         drawn = plan.draw(self.augmentation, generator, (height, width), size, self.preprocessing.resize)
         plan.apply_float(drawn, image, self.preprocessing.mean, self.preprocessing.deviation, out=out)
+
+
+def filled(
+    parts: Sequence[Int[np.ndarray, "_"]],
+    shape: tuple[int, int, int],
+    fill: Callable[[Float[np.ndarray, "h w c"], int], Filled],
+    workers: int,
+) -> Iterator[tuple[Int[np.ndarray, "n"], Float[Tensor, "n c h w"], list[Filled]]]:
+    """Each part with its images, made ahead by threads: `fill(out, position)` writes one, of `shape` (h, w, c).
+
+    What `fill` gives back for each image comes along.
+    """
+    waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w c"], list[Future[Filled]]]] = deque()
+
+    def finished() -> tuple[Int[np.ndarray, "n"], Float[Tensor, "n c h w"], list[Filled]]:
+        part, memory, work = waiting.popleft()
+        done = [future.result() for future in work]
+        return part, torch.from_numpy(memory).permute(0, 3, 1, 2), done
+
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="feed") as pool:
+        for part in parts:
+            memory = np.empty((len(part), *shape), np.float32)
+            work = [pool.submit(fill, memory[place], int(at)) for place, at in enumerate(part)]
+            waiting.append((part, memory, work))
+            if len(waiting) > AHEAD:
+                yield finished()
+        while waiting:
+            yield finished()

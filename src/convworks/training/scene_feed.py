@@ -5,10 +5,9 @@ A batch is a pure function of (seed, epoch, positions), whatever came before it 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from convworks.geometry.boxes import Size
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Batch, Sample
 from convworks.tasks.contract import Task
-from convworks.training.feed import AHEAD
+from convworks.training.feed import filled
 
 TRIES = 10  # draws of a frame, of which the first that shows a rare class is taken where one is asked for
 
@@ -49,31 +48,9 @@ class SceneFeed:
 
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
-        height, width = self.frame
-        waiting: deque[tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n h w 3"], list[Future[Sample]]]] = (
-            deque()
-        )
-        with ThreadPoolExecutor(max(1, self.workers), thread_name_prefix="feed") as pool:
-            for part in parts:
-                memory = np.empty((len(part), height, width, 3), np.float32)
-                work = [
-                    pool.submit(self._fill, memory[place], int(at), epoch) for place, at in enumerate(part)
-                ]
-                waiting.append((part, memory, work))
-                if len(waiting) > AHEAD:
-                    yield self._finished(*waiting.popleft())
-            while waiting:
-                yield self._finished(*waiting.popleft())
-
-    def _finished(
-        self, part: Int[np.ndarray, "n"], memory: Float[np.ndarray, "n h w 3"], work: list[Future[Sample]]
-    ) -> Batch:
-        samples = [future.result() for future in work]
-        return Batch(
-            images=torch.from_numpy(memory).permute(0, 3, 1, 2),
-            targets=self.task.targets(samples),
-            indices=torch.from_numpy(part),
-        )
+        fill = partial(self._fill, epoch=epoch)
+        for part, images, samples in filled(parts, (*self.frame, 3), fill, self.workers):
+            yield Batch(images=images, targets=self.task.targets(samples), indices=torch.from_numpy(part))
 
     def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> Sample:
         """The sample in its frame; `out` becomes the numbers that the net reads of it."""
