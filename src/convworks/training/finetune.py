@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Generator
 from functools import partial
 
@@ -16,17 +15,17 @@ from convworks.events import (
     RecipeSettled,
     StageStarted,
 )
-from convworks.model import Model
 from convworks.recipe.options import flat
 from convworks.tasks.contract import Task
 from convworks.training import checkpoint as checkpoints
-from convworks.training import drift, randomness, settle
-from convworks.training.epochs import Schedule, epochs, interrupted
+from convworks.training import drift, randomness
+from convworks.training.epochs import interrupted
 from convworks.training.features import bytes_of, computed, upto
 from convworks.training.feed import Feed, KeptFeed
 from convworks.training.judge import ClassJudge, Judge, LabelJudge
-from convworks.training.learner import Learner, has_live_statistics
+from convworks.training.learner import Learner
 from convworks.training.prepare import Prepared, free_memory
+from convworks.training.stage import digest, settle_micro_batch, started, taught
 from convworks.training.work import Work
 
 BETWEEN = (0.25, 0.5, 0.75)
@@ -43,14 +42,7 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     scratch = recipe.transfer.mode == "scratch"
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
-    live_norms = has_live_statistics(model.net)
-    if recipe.compute.micro_batch == "auto":
-        work.recipe = work.team.from_leader(
-            settle.with_micro_batch(
-                recipe, model.net, model.preprocessing.seen, freeze, live=live_norms, processes=work.team.size
-            )
-        )
-        work.settle({})
+    settle_micro_batch(work, model.preprocessing.seen, freeze)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     before = digest(model, freeze)
     feed, judged = yield from _feeds(work, freeze)
@@ -58,10 +50,8 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     learner = Learner(
         model.net, task, options, work.team, first=freeze, precision=work.precision, seed=recipe.seed
     )
-    learns = sum(value.numel() for value in learner.parameters.values())
     stage = "train" if scratch else "finetune"
-    frozen = f"the stages after the {freeze} frozen ones" if freeze else "every stage"
-    yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
+    yield started(learner, stage, f"the stages after the {freeze} frozen ones" if freeze else "every stage")
     start = {name: value.detach().clone() for name, value in learner.parameters.items()}
     if not scratch:
         work.pretrained = drift.of_backbone(start)
@@ -69,29 +59,9 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
         head, logits = work.candidates["probe"]
         unmoved = {name: value.clone() for name, value in learner.buffers.items()}
         work.candidates["probe"] = ({**start, **unmoved, **head}, logits)
-    micro = work.recipe.compute.micro_batch
-    assert isinstance(micro, int)
-    schedule = Schedule(
-        stage=stage,
-        options=options,
-        n=len(data.learn),
-        micro=micro,
-        seed=recipe.seed,
-        gradual=recipe.transfer.mode == "gradual",
-        stages=work.stages,
-        values=flat(work.recipe),
-    )
     judge = _judge(data, judged)
-    best = yield from epochs(
-        learner,
-        schedule,
-        feed,
-        judge,
-        names=lambda rows: data.paths(data.learn[rows]),
-        run=work.run,
-        saved=saved,
-        stop=work.stop,
-    )
+    gradual = recipe.transfer.mode == "gradual"
+    best = yield from taught(work, stage, learner, feed, judge, saved, gradual=gradual)
     assert digest(model, freeze) == before, "a frozen stage changed"
     if best is None:
         return False
@@ -182,13 +152,3 @@ def marked(data: Prepared) -> str:
     ]
     known = (f"{data.audit.facts[row].hashes.file.hex()} {one}" for row, one in zip(rows, said, strict=True))
     return f"{randomness.key(*known):x}"
-
-
-def digest(model: Model, stages: int) -> str:
-    """A hash over every parameter and buffer of the first stages."""
-    found = hashlib.sha256()
-    for stage in list(model.net.backbone.stages)[:stages]:
-        for name, value in sorted(stage.state_dict().items()):
-            found.update(name.encode())
-            found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()

@@ -16,19 +16,18 @@ from convworks.data.load import load
 from convworks.data.record import DataSet, Record, SetAside
 from convworks.data.scenes import crowded
 from convworks.evaluation.scenes import SceneEvaluation
-from convworks.events import Candidate, Chooser, Event, RecipeSettled, StageStarted
+from convworks.events import Candidate, Chooser, Event, RecipeSettled
 from convworks.geometry.boxes import Size
 from convworks.model import Model
 from convworks.recipe.options import flat
 from convworks.tasks.contract import Evidence
 from convworks.training import checkpoint as checkpoints
-from convworks.training import settle
-from convworks.training.epochs import Schedule, epochs
-from convworks.training.finetune import digest, marked
-from convworks.training.learner import Learner, has_live_statistics
+from convworks.training.finetune import marked
+from convworks.training.learner import Learner
 from convworks.training.prepare import Prepared
 from convworks.training.scene_feed import SceneFeed
 from convworks.training.scene_judge import SceneJudge
+from convworks.training.stage import digest, settle_micro_batch, started, taught
 from convworks.training.team import Team
 from convworks.training.work import Work
 
@@ -45,12 +44,7 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
     frame = training_frame(model.preprocessing.seen, recipe.data.crop)
-    live = has_live_statistics(model.net)
-    if recipe.compute.micro_batch == "auto":
-        settled = settle.with_micro_batch(
-            recipe, model.net, frame, freeze, live=live, processes=work.team.size, entry=0
-        )
-        work.recipe = work.team.from_leader(settled)
+    settle_micro_batch(work, frame, freeze, entry=0)
     work.settle({"transfer.freeze": "the first filters fit any picture"}, transfer__freeze=freeze)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     before = digest(model, freeze)
@@ -64,38 +58,17 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
         precision=work.precision,
         seed=recipe.seed,
     )
-    learns = sum(value.numel() for value in learner.parameters.values())
     stage = "train" if scratch else "finetune"
     frozen = f"the stages after the {freeze} frozen ones, and the new part" if freeze else "every stage"
-    yield StageStarted(stage=stage, epochs=options.epochs, learns=learns, said=frozen)
-    micro = work.recipe.compute.micro_batch
-    assert isinstance(micro, int)
-    schedule = Schedule(
-        stage=stage,
-        options=options,
-        n=len(data.learn),
-        micro=micro,
-        seed=recipe.seed,
-        gradual=False,
-        stages=work.stages,
-        values=flat(work.recipe),
-    )
+    yield started(learner, stage, frozen)
     judge = SceneJudge(
         feed=scene_feed(work, data.tune.tolist(), None),
         task=model.task,
         classes=data.classes,
         mark=marked(data),
     )
-    best = yield from epochs(
-        learner,
-        schedule,
-        scene_feed(work, data.learn.tolist(), frame),
-        judge,
-        names=lambda rows: data.paths(data.learn[rows]),
-        run=work.run,
-        saved=saved,
-        stop=work.stop,
-    )
+    feed = scene_feed(work, data.learn.tolist(), frame)
+    best = yield from taught(work, stage, learner, feed, judge, saved)
     assert digest(model, freeze) == before, "a frozen stage changed"
     if best is None:
         return False
