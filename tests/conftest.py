@@ -205,8 +205,8 @@ def seen_of() -> Callable[..., Any]:
     from convworks.data.crops import Crops
     from convworks.data.duplicates import Hashes
     from convworks.data.facts import Facts
-    from convworks.data.findings import Copies, Seen, classes_of
-    from convworks.data.record import DataSet, Record
+    from convworks.data.findings import Copies, Seen
+    from convworks.data.record import DataSet, Record, classes_of
     from convworks.data.traces import Traces
 
     def build(

@@ -15,7 +15,7 @@ import numpy as np
 
 from convworks import model, tasks
 from convworks.data.load import shows
-from convworks.data.record import DataSet, SetAside, named
+from convworks.data.record import DataSet, SetAside, classes_of
 from convworks.errors import ConvworksError, DataError, RecipeError
 from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
@@ -119,7 +119,7 @@ def evaluate(
     records = [record for record in dataset.records if part == "all" or record.split == part]
     if not records:
         raise DataError(f"{dataset.root} has no images of {part}.", fix="part: all, train, val or test")
-    strange = sorted({name for record in records for name in named(record)} - set(judge.classes))
+    strange = sorted({name for record in records for name in classes_of(record)} - set(judge.classes))
     if strange:
         raise DataError(
             f"The model does not know {', '.join(strange[:5])}.",

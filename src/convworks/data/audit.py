@@ -19,12 +19,12 @@ from jaxtyping import Int, UInt8
 from convworks.data import crops, duplicates, maps
 from convworks.data.decode import MAX_PIXELS, decode_bytes, read
 from convworks.data.facts import Facts, border, is_gray
-from convworks.data.findings import Copies, Seen, classes_of, findings, learned
+from convworks.data.findings import Copies, Seen, findings, learned
 from convworks.data.names import count, few, shown
 from convworks.data.packed import pack
 from convworks.data.patience import twice
 from convworks.data.quiet import listening
-from convworks.data.record import DataSet, MaskCode, Record, SetAside
+from convworks.data.record import DataSet, MaskCode, Record, SetAside, classes_of
 from convworks.data.traces import traces
 from convworks.errors import DataError, DecodeError
 from convworks.events import Finding

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from convworks.data import decode, sources
-from convworks.data.record import DataSet, Record
+from convworks.data.record import DataSet, Record, classes_of
 from convworks.errors import DataError
 from convworks.recipe.aims import aims, percentiles
 from convworks.recipe.fingerprint import Fingerprint
@@ -40,7 +40,7 @@ def glance(dataset: DataSet) -> Fingerprint:
             f"No picture of {dataset.root} can be read.", fix="look at the files: convworks audit"
         )
     widths, heights = zip(*(found.size for _, found in looked), strict=True)
-    counts = Counter(name for record in records for name in _names(record))
+    counts = Counter(name for record in records for name in classes_of(record))
     shared = dataset.task != "classification"
     objects = [size for record, _ in looked for size in _sizes(record)]
     return Fingerprint(
@@ -77,11 +77,6 @@ def _header(path: Path) -> decode.Header | None:
         return decode.header(path)
     except DataError:
         return None
-
-
-def _names(record: Record) -> set[str]:
-    """The classes that a picture shows."""
-    return {name for name in (record.label, *record.labels, *(note.name for note in record.boxes)) if name}
 
 
 def _sizes(record: Record) -> list[float]:

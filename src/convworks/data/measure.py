@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from convworks.data.audit import Audit
-from convworks.data.record import named
+from convworks.data.record import classes_of
 from convworks.recipe.fingerprint import Fingerprint
 
 
@@ -18,7 +18,7 @@ def fingerprint(audit: Audit) -> Fingerprint:
     records = audit.dataset.records
     rows = [row for row, record in enumerate(records) if record.split in ("train", "")]
     shared = audit.dataset.task != "classification"
-    counts = Counter(name for row in rows for name in named(records[row]))
+    counts = Counter(name for row in rows for name in classes_of(records[row]))
     objects = [
         math.sqrt((x1 - x0) * (y1 - y0))
         for row in rows

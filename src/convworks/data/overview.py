@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convworks.data.audit import Audit
-from convworks.data.findings import classes_of
 from convworks.data.findings.objects import Objects, objects
-from convworks.data.record import Split
+from convworks.data.record import Split, classes_of
 
 Three = tuple[float, float, float]
 """The smallest, the median and the largest."""

@@ -55,9 +55,14 @@ class Record:
     size: tuple[int, int] = (0, 0)
 
 
-def named(record: Record) -> tuple[str, ...]:
-    """The classes that a record has or shows, as annotated, an object a name."""
-    return record.labels or ((record.label,) if record.label else tuple(one.name for one in record.boxes))
+def classes_of(record: Record) -> tuple[str, ...]:
+    """The names that an annotation gives an image or what is in it, each once; of masks it says nothing.
+
+    >>> classes_of(Record(path="a.jpg", labels=("tree", "car")))
+    ('tree', 'car')
+    """
+    whole = (record.label,) if record.label else record.labels
+    return tuple(dict.fromkeys((*whole, *(box.name for box in record.boxes))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

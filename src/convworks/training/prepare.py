@@ -22,7 +22,7 @@ from convworks.data.bands import Scaling
 from convworks.data.cache import ImageCache
 from convworks.data.load import shows
 from convworks.data.pixels import Paths, PixelStore
-from convworks.data.record import DataSet, named
+from convworks.data.record import DataSet, classes_of
 from convworks.data.scenes import SceneStore
 from convworks.data.settled import settled
 from convworks.data.sources.csv_labels import cell
@@ -92,7 +92,7 @@ class Prepared:
         found: Counter[str] = Counter()
         for row in rows.tolist():
             record = self.dataset.records[row]
-            found.update(set(named(record)))
+            found.update(classes_of(record))
         return {name: found[name] for name in self.classes}
 
 

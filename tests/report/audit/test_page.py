@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 import convworks as cw
-from convworks.data.findings import classes_of
-from convworks.data.record import Record
+from convworks.data.record import Record, classes_of
 from convworks.errors import RecipeError
 from convworks.events import Finding
 from convworks.report.audit import findings as shown_findings

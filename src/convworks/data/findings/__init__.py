@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from convworks.data.findings import balance, belonging, boxes, copies, files, masks, shortcuts
-from convworks.data.findings.seen import Copies, Seen, classes_of, learned
+from convworks.data.findings.seen import Copies, Seen, learned
 from convworks.events import Finding
 
-__all__ = ["Copies", "Seen", "brief", "classes_of", "findings", "learned"]
+__all__ = ["Copies", "Seen", "brief", "findings", "learned"]
 
 NAMED = 20
 """Files, and pairs of them, that a short form of a finding names."""

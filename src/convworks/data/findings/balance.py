@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from convworks.data.findings.seen import Seen, about, classes_of, learned
+from convworks.data.findings.seen import Seen, about, learned
 from convworks.data.names import count, few, shown
+from convworks.data.record import classes_of
 from convworks.events import Finding
 
 IMBALANCE = 10

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from convworks.data.corrections import BY_NAME, group_of
-from convworks.data.findings.seen import WORDS, Seen, about, classes_of
+from convworks.data.findings.seen import WORDS, Seen, about
 from convworks.data.names import count, few
-from convworks.data.record import Split
+from convworks.data.record import Split, classes_of
 from convworks.events import Finding
 
 BURST = 10.0

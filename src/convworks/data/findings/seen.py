@@ -59,16 +59,6 @@ class Seen:
     copies: Copies
 
 
-def classes_of(record: Record) -> tuple[str, ...]:
-    """The names that an annotation gives an image or what is in it, each once; of masks it says nothing.
-
-    >>> classes_of(Record(path="a.jpg", labels=("tree", "car")))
-    ('tree', 'car')
-    """
-    named = (record.label,) if record.label else record.labels
-    return tuple(dict.fromkeys((*named, *(box.name for box in record.boxes))))
-
-
 def learned(record: Record) -> bool:
     """Whether an image is there to learn from."""
     return record.split in ("train", "")

@@ -8,8 +8,7 @@ from itertools import islice
 import numpy as np
 
 from convworks.augmentation.preview import BLUE, TINTS, tints
-from convworks.data.findings import classes_of
-from convworks.data.record import DataSet, Record
+from convworks.data.record import DataSet, Record, classes_of
 from convworks.report.audit.shots import Shots
 from convworks.report.markup import Markup, join, section, tag
 
