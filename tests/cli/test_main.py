@@ -17,9 +17,11 @@ from convworks.cli.main import VERBS
 
 HEAVY = ("argparse", "cv2", "numpy", "PIL", "rich", "scipy", "timm", "torch", "torchvision")
 
-# A verb of our own, so that the frame is tried without any real work: `attempt` does what BODY says.
+# A verb of our own, so that the frame is tried without any real work: `attempt` does what BODY says. A suite that runs
+# in the background hands down that interrupts are ignored, which a person at a terminal does not.
 ATTEMPT = """
-import sys, types
+import signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from convworks.cli import main as command_line
 from convworks.errors import *
 
