@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from convworks.evaluation.uncertainty import flatters, middle
 from convworks.events import Chooser, Measured
 from convworks.metrics import ranking
 
@@ -17,7 +18,6 @@ KIND = "labels"  # as against an evaluation of one class an image
 MEASURE = "mean average precision"
 DRAWS = 500  # of images with replacement, for the interval
 AT_ONCE = 2_000_000  # numbers of a block of draws
-BOUNDS = (2.5, 97.5)  # percentiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,11 +201,7 @@ def interval(
         counts = draw.multinomial(n, np.full(n, 1 / n), size)
         found = [ranking.drawn_average_precisions(scores[:, at], truth[:, at], counts) for at in range(k)]
         values += [ranking.mean_known(row) for row in np.stack(found, 1)]
-    known = [value for value in values if np.isfinite(value)]
-    if not known:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, BOUNDS).tolist()
-    return low, high
+    return middle(values)
 
 
 FEW = 5  # images of a class among those that choose, under which it shares the threshold of all
@@ -264,6 +260,4 @@ def _meaning(evaluation: LabelEvaluation) -> str:
         said = f"Below {guess}."
     else:
         said = f"Not shown to be above {guess}: that lies inside the interval."
-    if evaluation.chosen_on == "nothing":
-        return f"{said} Measured on images that chose nothing."
-    return f"{said} The same images chose the model, so it flatters: expect less on new ones."
+    return f"{said} {flatters(evaluation.chosen_on)}"

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
+from convworks.evaluation.uncertainty import bootstrap, flatters
 from convworks.events import Chooser, Measured
 
 KIND = "scenes"  # as against an evaluation of image classes
 DRAWS = 200  # of images with replacement, for the interval
-BOUNDS = (2.5, 97.5)  # percentiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +54,11 @@ class SceneEvaluation:
         """The evaluation that (path, evidence) pairs add up to; `task` is a Task with `scenes`."""
         paths, evidence = tuple(path for path, _ in found), tuple(one for _, one in found)
         whole = task.scenes.summarise(evidence, classes)
-        low, high = interval(task, evidence, classes)
+
+        def value(rows: Int[np.ndarray, "r"]) -> float:
+            return task.scenes.summarise([evidence[row] for row in rows.tolist()], classes).value
+
+        low, high = bootstrap(value, np.arange(len(evidence)), draws=DRAWS)
         return SceneEvaluation(
             task=task.name,
             root=root,
@@ -85,11 +90,6 @@ class SceneEvaluation:
 
     def measured(self) -> Measured:
         """The score as an event."""
-        whose = (
-            "Measured on images that chose nothing."
-            if self.chosen_on == "nothing"
-            else "The same images chose the model, so it flatters: expect less on new ones."
-        )
         return Measured(
             measure=self.measure,
             value=self.value,
@@ -99,7 +99,7 @@ class SceneEvaluation:
             measures=tuple(self.measures.items()),
             classes=tuple(self.per_class.items()),
             chosen_on=self.chosen_on,
-            said=whose,
+            said=flatters(self.chosen_on),
         )
 
     def to_json(self) -> str:
@@ -153,27 +153,6 @@ class SceneEvaluation:
     def read(cls, path: Path) -> SceneEvaluation:
         """The evaluation in a run's `evaluation.json`."""
         return cls.from_json(path.read_text(encoding="utf-8"))
-
-
-def interval(
-    task: Any, evidence: Sequence[Mapping[str, np.ndarray]], classes: Sequence[str], seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of a task's measure over images drawn with replacement; NaN of no images.
-
-    Source: Efron, Bootstrap methods, 1979.
-    """
-    if not evidence:
-        return float("nan"), float("nan")
-    draw = np.random.default_rng(seed)
-    values: list[float] = []
-    for _ in range(DRAWS):
-        rows = draw.integers(0, len(evidence), len(evidence)).tolist()
-        values.append(task.scenes.summarise([evidence[row] for row in rows], classes).value)
-    known = [value for value in values if np.isfinite(value)]
-    if not known:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, BOUNDS).tolist()
-    return low, high
 
 
 def _numbers(array: np.ndarray) -> list[Any] | str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from convworks.events import Chooser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,12 +65,30 @@ def bootstrap(
     if len(rows) == 0:
         return math.nan, math.nan
     chosen = np.random.default_rng(seed)
-    values: Any = np.array([statistic(rows[chosen.integers(0, len(rows), len(rows))]) for _ in range(draws)])
+    return middle([statistic(rows[chosen.integers(0, len(rows), len(rows))]) for _ in range(draws)])
+
+
+def middle(draws: Sequence[float]) -> tuple[float, float]:
+    """The middle 95 % of what was drawn, NaN left out; (NaN, NaN) where nothing else is there.
+
+    >>> middle([0.5, 0.5, float("nan")])
+    (0.5, 0.5)
+    """
+    import numpy as np
+
+    values: Any = np.array(draws, np.float64)
     values = values[~np.isnan(values)]
     if values.size == 0:
         return math.nan, math.nan
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def flatters(chosen_on: Chooser) -> str:
+    """Whether a score flatters, in a sentence: on images that chose nothing of the model it does not."""
+    if chosen_on == "nothing":
+        return "Measured on images that chose nothing."
+    return "The same images chose the model, so it flatters: expect less on new ones."
 
 
 def chance(classes: int) -> float:

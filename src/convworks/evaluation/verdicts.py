@@ -10,7 +10,7 @@ from typing import Any
 
 from convworks.evaluation import curves
 from convworks.evaluation.result import Evaluation
-from convworks.evaluation.uncertainty import chance, half_width, majority, wilson
+from convworks.evaluation.uncertainty import chance, flatters, half_width, majority, wilson
 from convworks.events import Chooser, EpochEnded, Finding, Scored
 
 # Every code that `diagnose` gives, the gravest first.
@@ -100,9 +100,7 @@ def _meaning(low: float, high: float, classes: int, commonest: float, name: str,
         said = f"Below {bar}."
     else:
         said = f"Not shown to be above {bar}: that lies inside the interval."
-    if chosen_on == "nothing":
-        return f"{said} Measured on images that chose nothing."
-    return f"{said} The same images chose the model, so it flatters: expect less on new ones."
+    return f"{said} {flatters(chosen_on)}"
 
 
 def _overfitting(epochs: Sequence[EpochEnded], values: Mapping[str, Any]) -> Finding | None:
