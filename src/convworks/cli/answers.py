@@ -91,15 +91,21 @@ def draw(answer: Prediction, classes: Sequence[str], folder: Path, taken: set[st
     from convworks.report.drawn import drawn
 
     assert answer.path is not None
-    name, number = answer.path.stem, 2
-    while name in taken:
-        name, number = f"{answer.path.stem}-{number}", number + 1
-    taken.add(name)
+    name = free_name(answer.path, taken)
     content = io.BytesIO()
     Image.fromarray(drawn(decode(answer.path).image, answer, classes)).save(content, "JPEG", quality=92)
     file = folder / f"{name}.jpg"
     write_whole(file, content.getvalue())
     return file
+
+
+def free_name(picture: Path, taken: set[str]) -> str:
+    """The name of a picture without its suffix, with a number where it is among `taken`, to which it is added."""
+    name, number = picture.stem, 2
+    while name in taken:
+        name, number = f"{picture.stem}-{number}", number + 1
+    taken.add(name)
+    return name
 
 
 def _edges(box: Sequence[float]) -> str:

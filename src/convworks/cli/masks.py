@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from convworks.cli.answers import free_name
 from convworks.files import write_whole
 from convworks.samples import Segmentation
 
@@ -26,10 +27,7 @@ def write_mask(answer: Segmentation, folder: Path, taken: set[str]) -> Path:
     from convworks.report.overlay import palette
 
     assert answer.path is not None
-    name, number = answer.path.stem, 2
-    while name in taken:
-        name, number = f"{answer.path.stem}-{number}", number + 1
-    taken.add(name)
+    name = free_name(answer.path, taken)
     mask = Image.fromarray(answer.class_map)
     mask.putpalette(palette(len(answer.names)).tobytes())
     content = io.BytesIO()

@@ -62,15 +62,7 @@ def coco_matches(
         hidden = met & np.append(out, False)[owner]
         hits[:, place] = bits @ (met & ~hidden)
         skips[:, place] = bits @ (hidden | (~met & outside[:, place]))
-    return {
-        "scores": scores,
-        "labels": labels,
-        "ranks": ranks(labels),
-        "hits": hits,
-        "skips": skips,
-        "truth_labels": truth_labels,
-        "counted": counted,
-    }
+    return _rows(scores, labels, hits, skips, truth_labels, counted)
 
 
 def voc_matches(
@@ -102,6 +94,17 @@ def voc_matches(
         found = np.flatnonzero(met & (aside[best] == COUNTED))
         _, first = np.unique(best[found], return_index=True)
         hits[found[first], 0] = 1
+    return _rows(scores, labels, hits, skips, truth_labels, (aside == COUNTED)[:, None])
+
+
+def _rows(
+    scores: Float[np.ndarray, "n"],
+    labels: Int[np.ndarray, "n"],
+    hits: Integer[np.ndarray, "n a"],
+    skips: Integer[np.ndarray, "n a"],
+    truth_labels: Int[np.ndarray, "g"],
+    counted: Bool[np.ndarray, "g a"],
+) -> Evidence:
     return {
         "scores": scores,
         "labels": labels,
@@ -109,7 +112,7 @@ def voc_matches(
         "hits": hits,
         "skips": skips,
         "truth_labels": truth_labels,
-        "counted": (aside == COUNTED)[:, None],
+        "counted": counted,
     }
 
 

@@ -69,6 +69,10 @@ class Story:
         """All events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
+    def scenes_of(self, task: str) -> SceneEvaluation | None:
+        """What was measured of a task whose answers have a place in the picture; None of another, or of no images."""
+        return self.scenes if self.scenes and self.scenes.task == task and self.scenes.n else None
+
     @cached_property
     def epochs(self) -> dict[str, list[EpochEnded]]:
         """The epochs by stage, each once, in their order."""

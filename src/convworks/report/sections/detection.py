@@ -14,7 +14,7 @@ from convworks.metrics import detection_errors as errors
 from convworks.report.drawing import apart, curve, figure, line, meter, text
 from convworks.report.drawn import boxes_on
 from convworks.report.markup import Child, Markup, join, percent, section, table, tag
-from convworks.report.sections.score import bar
+from convworks.report.sections.score import measure_chart
 from convworks.report.story import Story
 
 MEANS = {
@@ -42,21 +42,13 @@ SAID = {
 }
 
 
-def _evaluation(story: Story) -> SceneEvaluation | None:
-    found = story.scenes
-    return found if found is not None and found.task == "detection" and found.n else None
-
-
 def box_score(story: Story) -> Markup:
     """The section of the score, empty where no detector was measured."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("detection")
     if evaluation is None:
         return Markup()
     measured = evaluation.measured()
-    said = f"AP {percent(measured.value)}, 95 % interval {percent(measured.low)} to {percent(measured.high)}."
-    chart = figure(
-        said, lambda width: (96, bar(measured.value, measured.low, measured.high, [], width)), measured.said
-    )
+    chart = measure_chart(measured, "AP")
     values = dict(measured.measures)
     rows: list[list[Child]] = [[name, percent(values[name]), means] for name, means in MEANS.items()]
     return section("score", "Score", chart, table(["Measure", "Value", ""], rows, numbers=(1,)))
@@ -64,7 +56,7 @@ def box_score(story: Story) -> Markup:
 
 def box_classes(story: Story) -> Markup:
     """The section of each class by itself, with its curve and the scores to believe it from, the hardest first."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("detection")
     if evaluation is None:
         return Markup()
     names, evidence = evaluation.classes, evaluation.evidence
@@ -116,7 +108,7 @@ def believed(
 
 def box_mistakes(story: Story) -> Markup:
     """The section of what goes wrong at the score that finds and is right most, each kind with its pictures."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("detection")
     if evaluation is None:
         return Markup()
     least = best_score(evaluation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from convworks.events import Scored
+from convworks.events import Measured, Scored
 from convworks.report.drawing import box, dot, figure, line, text
 from convworks.report.markup import Child, Markup, folded, percent, section, table
 from convworks.report.story import Story
@@ -47,6 +47,14 @@ def _bar(scored: Scored, width: int) -> Sequence[Child]:
         else:
             marks.append((scored.majority, always, "always"))
     return bar(scored.accuracy, scored.low, scored.high, marks, width)
+
+
+def measure_chart(measured: Measured, name: str) -> Markup:
+    """The measure that counts, called `name`, on one bar with its interval."""
+    said = f"{name} {percent(measured.value)}, 95 % interval {percent(measured.low)} to {percent(measured.high)}."
+    return figure(
+        said, lambda width: (96, bar(measured.value, measured.low, measured.high, [], width)), measured.said
+    )
 
 
 def bar(

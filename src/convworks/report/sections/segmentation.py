@@ -13,7 +13,7 @@ from convworks.metrics import boundary, overlap, stride
 from convworks.report import overlay
 from convworks.report.drawing import box, figure, line, meter, text
 from convworks.report.markup import Child, Markup, join, percent, section, table, tag
-from convworks.report.sections.score import bar
+from convworks.report.sections.score import measure_chart
 from convworks.report.story import Story
 from convworks.report.wording import count
 
@@ -30,21 +30,13 @@ MEANS = {
 }
 
 
-def _evaluation(story: Story) -> SceneEvaluation | None:
-    found = story.scenes
-    return found if found is not None and found.task == "segmentation" and found.n else None
-
-
 def outline_score(story: Story) -> Markup:
     """The section of the score, empty where no outlines were measured."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("segmentation")
     if evaluation is None:
         return Markup()
     measured = evaluation.measured()
-    said = f"Mean IoU {percent(measured.value)}, 95 % interval {percent(measured.low)} to {percent(measured.high)}."
-    chart = figure(
-        said, lambda width: (96, bar(measured.value, measured.low, measured.high, [], width)), measured.said
-    )
+    chart = measure_chart(measured, "Mean IoU")
     rows: list[list[Child]] = [
         [name, percent(value), MEANS.get(name, "")] for name, value in measured.measures
     ]
@@ -57,7 +49,7 @@ def outline_score(story: Story) -> Markup:
 
 def outline_classes(story: Story) -> Markup:
     """The section of each class by itself, the hardest first."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("segmentation")
     if evaluation is None:
         return Markup()
     counts = _table(evaluation)
@@ -82,7 +74,7 @@ def outline_classes(story: Story) -> Markup:
 
 def outline_confusion(story: Story) -> Markup:
     """The section of which class is taken for which, in shares of each class's pixels."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("segmentation")
     if evaluation is None:
         return Markup()
     counts, names = _table(evaluation), evaluation.classes
@@ -98,7 +90,7 @@ def outline_confusion(story: Story) -> Markup:
 
 def worst_outlines(story: Story) -> Markup:
     """The section of the pictures that were answered worst, with what was wrong in them."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("segmentation")
     if evaluation is None or "answer" not in evaluation.evidence[0]:
         return Markup()
     scores = [_picture_iou(one["cells"], len(evaluation.classes)) for one in evaluation.evidence]
@@ -118,7 +110,7 @@ def worst_outlines(story: Story) -> Markup:
 
 def stride_cost(story: Story) -> Markup:
     """The section of what any net could reach that tells classes apart every 4, 8, 16 or 32 pixels."""
-    evaluation = _evaluation(story)
+    evaluation = story.scenes_of("segmentation")
     if evaluation is None or "strides" not in evaluation.evidence[0]:
         return Markup()
     best = stride.best_ious(np.sum([one["strides"] for one in evaluation.evidence], axis=0))
