@@ -12,21 +12,9 @@ from typing import Any
 
 import pytest
 
-QUICK = (
-    *(
-        "--backbone",
-        "tiny",
-        "--weights",
-        "none",
-        "--threads",
-        "1",
-        "--workers",
-        "1",
-        "--precision",
-        "float32",
-    ),
-    *("--channels-last", "false", "--mode", "extract", "--views", "1"),
-)
+from quick_words import QUICK
+
+EXTRACT = (*QUICK, "--mode", "extract", "--views", "1")
 Start = Callable[..., Any]
 Patterns = Callable[..., Path]
 
@@ -47,7 +35,7 @@ def refused(process: Any, code: int, *words: str) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory, patterns: Patterns, start: Start) -> Path:
     """A finished run; tests copy it before they change it."""
     place = tmp_path_factory.mktemp("finished")
-    process = start("train", patterns(place / "data"), "--run", place / "run", *QUICK)
+    process = start("train", patterns(place / "data"), "--run", place / "run", *EXTRACT)
     _, said = process.communicate()
     assert process.returncode == 0, said
     return place / "run"
@@ -74,7 +62,7 @@ def test_one_class(tmp_path: Path, patterns: Patterns, start: Start) -> None:
     data = patterns(tmp_path / "data", 4)
     shutil.rmtree(data / "dots")
     shutil.rmtree(data / "rings")
-    refused(start("train", data, "--run", tmp_path / "r", *QUICK), 2, "bars", "Fix:")
+    refused(start("train", data, "--run", tmp_path / "r", *EXTRACT), 2, "bars", "Fix:")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +74,7 @@ def test_one_class(tmp_path: Path, patterns: Patterns, start: Start) -> None:
         (("--lr", "0.1"), ("--lr", "--learning-rate")),
         (("--backbone", "resnet5o"), ("resnet5o",)),
         (("--mode", "finetun"), ("transfer.mode", "finetun", "finetune")),
-        ((*QUICK[:-4], "--freeze", "9"), ("transfer.freeze = 9", "tiny has 4 stages", "0 to 4")),
+        ((*EXTRACT[:-4], "--freeze", "9"), ("transfer.freeze = 9", "tiny has 4 stages", "0 to 4")),
     ],
 )
 def test_an_option_typed_wrong(
@@ -120,7 +108,7 @@ def test_no_weights_and_no_network(tmp_path: Path, patterns: Patterns, start: St
 def test_a_full_disk(tmp_path: Path, patterns: Patterns, start: Start) -> None:
     """A limit on the size of files stands for a disk: the system refuses the same write in another word."""
     data, run = patterns(tmp_path / "data"), tmp_path / "run"
-    words = (*QUICK[:-4], "--mode", "full", "--epochs", "60", "--batch", "8")
+    words = (*EXTRACT[:-4], "--mode", "full", "--epochs", "60", "--batch", "8")
     process = start("train", data, "--run", run, *words)
     while not (run / "checkpoints").is_dir() or len(list((run / "checkpoints").glob("*.safetensors"))) < 2:
         assert process.poll() is None, process.communicate()
@@ -138,22 +126,22 @@ def test_a_read_only_folder(tmp_path: Path, patterns: Patterns, start: Start) ->
     data = patterns(tmp_path / "data", 4)
     if os.geteuid() == 0:  # whom no permission stops: a file where a folder should be does
         (tmp_path / "taken").write_text("")
-        refused(start("train", data, "--run", tmp_path / "taken" / "run", *QUICK), 3, "taken", "Fix:")
+        refused(start("train", data, "--run", tmp_path / "taken" / "run", *EXTRACT), 3, "taken", "Fix:")
         return
     place = tmp_path / "place"
     place.mkdir(mode=0o500)
-    refused(start("train", data, "--run", place / "run", *QUICK), 3, str(place), "Fix:")
+    refused(start("train", data, "--run", place / "run", *EXTRACT), 3, str(place), "Fix:")
 
 
 def test_a_run_folder_that_holds_a_run(run: Path, start: Start) -> None:
-    words = ("train", run.parent / "data", "--run", run, *QUICK)
+    words = ("train", run.parent / "data", "--run", run, *EXTRACT)
     refused(start(*words), 2, str(run), "holds a run already", "--resume")
 
 
 @pytest.mark.parametrize("kind", ["gone", "new", "of another class", "changed"])
 def test_resuming_on_data_that_changed(kind: str, tmp_path: Path, patterns: Patterns, start: Start) -> None:
     data, run = patterns(tmp_path / "data", 8), tmp_path / "run"
-    start("train", data, "--run", run, *QUICK).communicate()
+    start("train", data, "--run", run, *EXTRACT).communicate()
     before = {path: part for path, _, part, _ in json.loads((run / "data.json").read_text())["images"]}
     extra = patterns(tmp_path / "extra", 2, seed=9) / "dots" / "000.png"
     match kind:
@@ -185,7 +173,7 @@ def test_resuming_with_other_classes_is_refused_in_any_case(
     tmp_path: Path, patterns: Patterns, start: Start
 ) -> None:
     data, run = patterns(tmp_path / "data", 8), tmp_path / "run"
-    start("train", data, "--run", run, *QUICK).communicate()
+    start("train", data, "--run", run, *EXTRACT).communicate()
     (data / "dots").rename(data / "spots")
     refused(start("train", "--resume", run, "--accept-change"), 2, "spots", "cannot change its classes")
 
@@ -194,7 +182,7 @@ def test_a_best_epoch_that_was_judged_on_other_pictures_is_judged_again(
     tmp_path: Path, patterns: Patterns, start: Start
 ) -> None:
     data, run = patterns(tmp_path / "data", 10), tmp_path / "run"
-    words = (*QUICK[:-4], "--mode", "full", "--epochs", "300", "--batch", "8")
+    words = (*EXTRACT[:-4], "--mode", "full", "--epochs", "300", "--batch", "8")
     process = start("train", data, "--run", run, *words)
     log = run / "events.jsonl"
     while not (log.exists() and "EpochEnded" in log.read_text()):
@@ -213,7 +201,7 @@ def test_a_best_epoch_that_was_judged_on_other_pictures_is_judged_again(
 
 @pytest.mark.parametrize("device", ["cuda:7", "gpu"])
 def test_a_wrong_device(device: str, run: Path, tmp_path: Path, start: Start) -> None:
-    words = ("train", run.parent / "data", "--run", tmp_path / "r", *QUICK, "--device", device)
+    words = ("train", run.parent / "data", "--run", tmp_path / "r", *EXTRACT, "--device", device)
     refused(start(*words), 2, device, "cpu")
     refused(start("predict", run, run.parent / "data", "--device", device), 2, device, "cpu")
 
@@ -255,7 +243,7 @@ def test_a_rate_at_which_nothing_can_learn(tmp_path: Path, patterns: Patterns, s
         "--momentum",
         "0.99",
     )
-    process = start("train", data, "--run", run, *QUICK[:-4], *wild, "--epochs", "200", "--warmup", "0")
+    process = start("train", data, "--run", run, *EXTRACT[:-4], *wild, "--epochs", "200", "--warmup", "0")
     out, said = process.communicate()
     if process.returncode == 0:
         pytest.skip("this machine's rounding survived it")

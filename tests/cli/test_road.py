@@ -11,23 +11,10 @@ from typing import Any
 
 import pytest
 
+from quick_words import QUICK
+
 Start = Callable[..., Any]
 Patterns = Callable[..., Path]
-QUICK = (
-    *(
-        "--backbone",
-        "tiny",
-        "--weights",
-        "none",
-        "--threads",
-        "1",
-        "--workers",
-        "1",
-        "--precision",
-        "float32",
-    ),
-    *("--channels-last", "false"),
-)
 EXTRACT = (*QUICK, "--mode", "extract", "--views", "1")
 
 

@@ -22,6 +22,7 @@ from convworks.errors import DataError
 from convworks.evaluation.labels import LabelEvaluation
 from convworks.events import Candidate, DataFound, DepthProbed, EpochEnded, Event, Measured, SplitMade
 from convworks.samples import MultiLabel
+from quick_words import QUICK
 
 GIVEN: dict[str, Any] = {
     "backbone": "tiny",
@@ -215,19 +216,7 @@ def test_a_class_that_nothing_shows_where_it_learns_is_refused(
 def test_a_killed_run_goes_on_to_the_same_model(
     marks: Path, tmp_path: Path, start: Callable[..., Any]
 ) -> None:
-    words = [
-        "--backbone",
-        "tiny",
-        "--weights",
-        "none",
-        "--threads",
-        "1",
-        "--workers",
-        "1",
-        "--precision",
-        "float32",
-    ]
-    words += ["--channels-last", "false", "--device", "cpu", "--epochs", "6", "--batch", "16", "--views", "2"]
+    words = [*QUICK, "--device", "cpu", "--epochs", "6", "--batch", "16", "--views", "2"]
     whole = start("train", marks, "--run", tmp_path / "whole", "--mode", "full", *words)
     assert whole.communicate()[0]
     assert whole.returncode == 0

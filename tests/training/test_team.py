@@ -20,23 +20,10 @@ from safetensors.torch import load_file
 
 from convworks.cli.options import parser_of, verb_module
 from convworks.training.team import Team
+from quick_words import QUICK
 
 Start = Callable[..., Any]
-OPTIONS = (
-    *(
-        "--backbone",
-        "tiny",
-        "--weights",
-        "none",
-        "--threads",
-        "1",
-        "--workers",
-        "1",
-        "--precision",
-        "float32",
-    ),
-    *("--channels-last", "false", "--batch", "16", "--micro-batch", "4", "--device", "cpu"),
-)
+OPTIONS = (*QUICK, "--batch", "16", "--micro-batch", "4", "--device", "cpu")
 SCRATCH = ("--mode", "scratch")
 FROZEN = ("--mode", "full")
 
