@@ -60,6 +60,11 @@ def trained(
     return api.train(data, run=run, watch=watch, epochs=EPOCHS[decoder], decoder=decoder, **GIVEN), said
 
 
+def test_more_frozen_stages_than_there_are_is_a_mistake_in_words(tiny: Path, data: Path) -> None:
+    with pytest.raises(RecipeError, match=r"transfer\.freeze = 9, but tiny has 4 stages"):
+        api.propose(data, **{**GIVEN, "freeze": 9})
+
+
 def test_it_learns_and_says_how_well_with_all_the_measures(trained: tuple[api.Trained, list[Event]]) -> None:
     made, said = trained
     [scored] = [event for event in said if isinstance(event, Measured)]

@@ -82,16 +82,7 @@ def planned(
         return scene_planned(dataset, given, base, progress)
     if base.data.input_size == "auto":
         given = {name: value for name, value in given.items() if name != "data.input_size"}
-    torch.manual_seed(base.seed)
-    backbone = backbones.create(base.model.backbone, base.model.weights)
-    freeze, stages = base.transfer.freeze, len(backbone.stages)
-    if freeze != "auto" and freeze > stages:
-        raise RecipeError(
-            f"transfer.freeze = {freeze}, but {backbone.name} has {stages} stages.", expected=f"0 to {stages}"
-        )
-    facts = BackboneFacts(
-        name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
-    )
+    backbone, facts = _backbone(base)
     size = base.data.input_size
     if size == "auto":
         size, _ = input_size(prepare.median_short_side(dataset), facts)
@@ -106,6 +97,23 @@ def planned(
     if base.data.input_size == "auto":
         recipe = replace(recipe, data=replace(recipe.data, input_size=size))
     return recipe, prepared, backbone
+
+
+def _backbone(base: Recipe) -> tuple[Backbone, BackboneFacts]:
+    """The backbone that a recipe names, weights drawn by its seed where there are none, and what is to know of it.
+
+    Raises RecipeError where more stages are to be frozen than it has.
+    """
+    torch.manual_seed(base.seed)
+    backbone = backbones.create(base.model.backbone, base.model.weights)
+    freeze, stages = base.transfer.freeze, len(backbone.stages)
+    if freeze != "auto" and freeze > stages:
+        raise RecipeError(
+            f"transfer.freeze = {freeze}, but {backbone.name} has {stages} stages.", expected=f"0 to {stages}"
+        )
+    return backbone, BackboneFacts(
+        name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
+    )
 
 
 def for_bands(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
@@ -124,11 +132,7 @@ def scene_planned(
     dataset: DataSet, given: dict[str, Any], base: Recipe, progress: Callable[[int, int], None]
 ) -> tuple[Recipe, Prepared, Backbone]:
     """The plan where answers have a place in the picture: the frame's size comes from what was measured."""
-    torch.manual_seed(base.seed)
-    backbone = backbones.create(base.model.backbone, base.model.weights)
-    facts = BackboneFacts(
-        name=backbone.name, size=backbone.expects.size, pretrained=bool(backbone.card.sha256)
-    )
+    backbone, facts = _backbone(base)
     quick = glance(dataset)
     named = {name: value for name, value in given.items() if value != "auto" or name not in START}
     draft = propose_scene(quick, facts, named)
