@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from convworks import backbones, model
+from convworks import backbones, model, model_file
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError
 from convworks.model import Model
@@ -261,7 +261,7 @@ def resealed(copy: Path, content: bytes) -> None:
     facts = json.loads((copy / "model.json").read_text())
     facts.pop("seal")
     facts["sha256"] = hashlib.sha256(content).hexdigest()
-    (copy / "model.json").write_text(json.dumps({**facts, "seal": model._seal(facts)}))
+    (copy / "model.json").write_text(json.dumps({**facts, "seal": model_file.seal(facts)}))
 
 
 def test_a_pickle_in_place_of_the_weights_is_not_run(copy: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from convworks import model, tasks
+from convworks import model, model_file, tasks
 from convworks.data.load import shows
 from convworks.data.record import DataSet, SetAside, classes_of
 from convworks.errors import ConvworksError, DataError, RecipeError
@@ -288,7 +288,7 @@ def _written(
         cpu_seconds=time.process_time() - cpu,
         files=(
             (str(report), "score, mistakes and curves, in one page"),
-            (str(folder / model.WEIGHTS), "the model"),
+            (str(folder / model_file.WEIGHTS), "the model"),
             (str(folder / runs.RECIPE), "the recipe that repeats it"),
         ),
     )

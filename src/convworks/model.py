@@ -6,8 +6,6 @@ One object for the library, the command line, the server and the export. A saved
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,13 +18,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from convworks import backbones, tasks
+from convworks import backbones, model_file, tasks
 from convworks.augmentation import plan
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import adapt
@@ -37,17 +32,12 @@ from convworks.data.names import shown
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
-from convworks.files import write_whole
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
 from convworks.samples import Prediction, Segmentation
 from convworks.tasks import windows
 from convworks.tasks.contract import Task
-
-FORMAT = 1
-FACTS, WEIGHTS = "model.json", "model.safetensors"
-SEAL = "seal"  # the hash of all else in model.json: a class, a mean or a size that was changed is noticed
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -274,18 +264,13 @@ class Model:
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, then `model.json` with its hash; each whole or not at all."""
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
-        content = save_tensors(state)
-        write_whole(folder / WEIGHTS, content)
-        facts = self.described(hashlib.sha256(content).hexdigest())
-        write_whole(folder / FACTS, json.dumps({**facts, SEAL: _seal(facts)}, indent=1).encode())
+        model_file.write(folder, self.net.state_dict(), self.described())
 
-    def described(self, digest: str) -> dict[str, Any]:
-        """What `model.json` holds."""
+    def described(self) -> dict[str, Any]:
+        """What `model.json` holds, besides its format and its hashes."""
         backbone = self.net.backbone
         return {
             **self.facts,
-            "format": FORMAT,
             "name": self.name,
             "task": self.task.name,
             **({"decoder": self.task.decoder} if self.task.decoder else {}),
@@ -298,7 +283,6 @@ class Model:
             "channels_last": self.channels_last,
             "input": asdict(self.preprocessing),
             "weights": asdict(backbone.card),
-            "sha256": digest,
         }
 
 
@@ -309,18 +293,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     not here.
     """
     place = Path(folder)
-    facts = _facts(place)
-    try:
-        content = (place / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise ModelFileError(
-            f"{place / WEIGHTS} cannot be read: {error.strerror}.", fix="train again"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
-        raise ModelFileError(
-            f"{place / WEIGHTS} is damaged: it is not the file that {FACTS} describes.",
-            fix=f"restore it from a copy, or write it again: convworks train --resume {place}",
-        )
+    facts, state = model_file.read(place)
     expects = facts["input"]
     backbone = backbones.create(facts["backbone"], "none")
     if scaled := expects.get("bands"):
@@ -339,10 +312,6 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         name=facts["name"],
         settings=facts.get("settings", {}),
     )
-    try:
-        state = load_tensors(content)
-    except SafetensorError as error:
-        raise ModelFileError(f"{place / WEIGHTS} is no safetensors file; nothing in it was run.") from error
     _fill(model.net, state, place)
     model.temperature, model.channels_last = facts["temperature"], facts["channels_last"]
     model.thresholds = tuple(facts.get("thresholds", ()))
@@ -402,41 +371,12 @@ def described_versions() -> dict[str, str]:
     }
 
 
-def _facts(place: Path) -> dict[str, Any]:
-    path = place / FACTS
-    if not path.is_file():
-        raise ModelFileError(
-            f"{place} holds no model: there is no {FACTS}.",
-            fix="name the folder of a finished run; `convworks train --resume` finishes one",
-        )
-    try:
-        facts = json.loads(path.read_bytes())
-        version = facts["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} cannot be read: it is not the description of a model.") from error
-    if version != FORMAT:
-        raise ModelFileError(
-            f"{path} has format {version}; this version of Convworks reads format {FORMAT}.",
-            fix="upgrade Convworks, or load the model with the version that wrote it",
-        )
-    if facts.pop(SEAL, "") != _seal(facts):
-        raise ModelFileError(
-            f"{path} was changed after it was written: it does not match its own hash.",
-            fix="restore it from a copy, or write it again: convworks train --resume " + str(place),
-        )
-    return facts
-
-
-def _seal(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:
     own = net.state_dict()
     wrong = [name for name in own if name not in state or state[name].shape != own[name].shape]
     if wrong or len(own) != len(state):
         raise ModelFileError(
-            f"{place / WEIGHTS} does not fit the net that {FACTS} describes: "
+            f"{place / model_file.WEIGHTS} does not fit the net that {model_file.FACTS} describes: "
             f"{len(wrong) or abs(len(state) - len(own))} tensors differ{f' ({wrong[0]})' if wrong else ''}."
         )
     net.load_state_dict(state)
