@@ -12,6 +12,7 @@ from convworks.arithmetic.spec import NO_PADDING, Linear, Plain, Pointwise, Volu
 from convworks.errors import NetError
 from convworks.layers.tracing.call import Call, Rule, empty, listed, without_numbers
 from convworks.layers.tracing.kernels import kernel
+from convworks.layers.tracing.pooling import mean_of_map
 from convworks.layers.tracing.recorder import Recorder, Stopped
 from convworks.layers.tracing.value import (
     REACHES,
@@ -23,7 +24,7 @@ from convworks.layers.tracing.value import (
     plain,
     volume_of,
 )
-from convworks.layers.tracing.windows import known_fit, mean_of_map
+from convworks.layers.tracing.windows import known_fit
 
 
 def linear(recorder: Recorder, call: Call) -> Any:

@@ -11,12 +11,18 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convworks.layers.tracing import mixing, pointwise, views, windows
+from convworks.layers.tracing import convolutions, mixing, pointwise, pooling, views
 from convworks.layers.tracing.call import Call, Rule, tensors_in
 from convworks.layers.tracing.kernels import BY_NUMBERS, kernel, refused
 from convworks.layers.tracing.recorder import Recorder, Stopped
 
-RULES: dict[str, Rule] = {**views.RULES, **pointwise.RULES, **mixing.RULES, **windows.RULES}
+RULES: dict[str, Rule] = {
+    **views.RULES,
+    **pointwise.RULES,
+    **mixing.RULES,
+    **convolutions.RULES,
+    **pooling.RULES,
+}
 SMALL = 1 << 16
 """Constants of up to so many numbers are computed, so that what a module reads off them is there."""
 
@@ -108,8 +114,8 @@ class Watching(TorchDispatchMode):
         except (RuntimeError, NotImplementedError, IndexError, ValueError) as error:
             raise refused(call, error) from None
         self.inherit(call, tensors, result)
-        if call.name in windows.FILTERS or call.name in mixing.PRODUCTS:
-            inner = prod(tensors[1].shape[1:]) if call.name in windows.FILTERS else tensors[0].shape[-1]
+        if call.name in convolutions.FILTERS or call.name in mixing.PRODUCTS:
+            inner = prod(tensors[1].shape[1:]) if call.name in convolutions.FILTERS else tensors[0].shape[-1]
             self.recorder.add_constant(call.name, tensors, result, result.numel() * inner)
         return result
 
