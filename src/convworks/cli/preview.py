@@ -80,7 +80,7 @@ def _write_png(path: Path, made: Preview) -> None:
     from PIL import Image
 
     from convworks.files import write_whole
-    from convworks.report.audit.audited import outside
+    from convworks.report.page import outside
 
     outside(path, made.shown.dataset)
     out = io.BytesIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 from convworks.files import write_whole
@@ -83,14 +82,13 @@ def write(run: Path, to: Path | None = None) -> Path:
 def _page(story: Story, head: Markup, parts: dict[str, Markup]) -> str:
     name = str(story.model.get("name") or story.run.name)
     title = f"{name}: Convworks report"
-    style = resources.files("convworks.report").joinpath("shots.css").read_text(encoding="utf-8")
     return page(
         title,
         join(head, _gone(story)),
         parts,
         of="report",
         skip="Skip to the verdict",
-        more_style=style if story.scenes else "",
+        styles=("shots.css",) if story.scenes else (),
     )
 
 

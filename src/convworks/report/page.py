@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
 from convworks import __version__
+from convworks.data.record import DataSet
+from convworks.errors import RecipeError
+from convworks.files import write_whole
 from convworks.report.markup import Child, Markup, join, tag
 
 
 def page(
-    title: str, head: Markup, parts: Mapping[str, Markup], *, of: str, skip: str, more_style: str = ""
+    title: str,
+    head: Markup,
+    parts: Mapping[str, Markup],
+    *,
+    of: str,
+    skip: str,
+    styles: Sequence[str] = (),
 ) -> str:
     """The page: `head`, then the parts, each a section that is linked under its name; `of` says parts of what.
 
-    `skip` says where the first link leads, for those who read without eyes; `more_style` is CSS beside page.css.
+    `skip` says where the first link leads, for those who read without eyes; `styles` are files beside page.css.
     """
-    style = resources.files("convworks.report").joinpath("page.css").read_text(encoding="utf-8") + more_style
+    folder = resources.files("convworks.report")
+    style = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", *styles))
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -44,3 +55,28 @@ def page(
         tag("style", Markup(style)),
     )
     return join(Markup("<!doctype html>\n"), tag("html", meta, body, lang="en"), Markup("\n"))
+
+
+def framed(html: str, title: str) -> str:
+    """A page in a frame of its own, for a notebook."""
+    return tag("iframe", srcdoc=html, width="100%", height="900", title=title)
+
+
+def write_outside(html: str, target: Path, dataset: DataSet) -> Path:
+    """Writes a page about a data set, whole or not at all, and returns where it lies.
+
+    Raises RecipeError for a place inside the data's own folder, StorageError where it cannot be written.
+    """
+    outside(target, dataset)
+    write_whole(target, html.encode("utf-8"))
+    return target
+
+
+def outside(target: Path, dataset: DataSet) -> None:
+    """Raises RecipeError where `target` lies in the folder of a data set: what is the owner's is not written to."""
+    root = dataset.root.resolve()
+    if target.resolve().is_relative_to(root):
+        raise RecipeError(
+            f"{target} would lie in the data's own folder, which is not written to.",
+            fix=f"name a place outside it, such as {root.parent / target.name}",
+        )

@@ -11,14 +11,12 @@ from typing import Any
 from convworks.data import sources
 from convworks.data.audit import Audit, scan
 from convworks.data.decode import MAX_PIXELS
-from convworks.data.record import DataSet
 from convworks.data.settled import settled
-from convworks.errors import DataError, RecipeError
+from convworks.errors import DataError
 from convworks.events import Finding
-from convworks.files import write_whole
 from convworks.report.audit import words
 from convworks.report.audit.page import build
-from convworks.report.markup import tag
+from convworks.report.page import framed, outside, write_outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,16 +48,13 @@ class Audited:
 
         Raises RecipeError for a place inside the data's own folder, StorageError where it cannot be written.
         """
-        target = Path(page)
-        outside(target, self.found.dataset)
-        write_whole(target, self.html().encode("utf-8"))
-        return target
+        return write_outside(self.html(), Path(page), self.found.dataset)
 
     def __str__(self) -> str:
         return "\n".join(words.lines(self.found))
 
     def _repr_html_(self) -> str:
-        return tag("iframe", srcdoc=self.html(), width="100%", height="900", title="Audit of the data")
+        return framed(self.html(), "Audit of the data")
 
 
 def audit(
@@ -94,13 +89,3 @@ def audit(
     if page is not None:
         done.write(page)
     return done
-
-
-def outside(target: Path, dataset: DataSet) -> None:
-    """Raises RecipeError where `target` lies in the folder of a data set: what is the owner's is not written to."""
-    root = dataset.root.resolve()
-    if target.resolve().is_relative_to(root):
-        raise RecipeError(
-            f"{target} would lie in the data's own folder, which is not written to.",
-            fix=f"name a place outside it, such as {root.parent / target.name}",
-        )

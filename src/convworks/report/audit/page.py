@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 from convworks.data.audit import Audit
 from convworks.data.names import shown
 from convworks.data.overview import Overview, overview
@@ -34,14 +32,13 @@ def build(audit: Audit) -> str:
         "Sizes": sizes(audit, seen),
         "Reading": _reading(audit),
     }
-    style = resources.files("convworks.report").joinpath("shots.css").read_text(encoding="utf-8")
     return page(
         f"{shown(audit.dataset.root.name)}: Convworks audit",
         _header(audit, seen),
         {name: part for name, part in parts.items() if part},
         of="audit",
         skip="Skip to the verdict",
-        more_style=style,
+        styles=("shots.css",),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module, resources
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from convworks.errors import RecipeError, unknown
 from convworks.report.demonstrations import TOPICS
 from convworks.report.markup import Markup, tag
-from convworks.report.page import page
+from convworks.report.page import framed, page
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -42,20 +42,17 @@ class Demonstration:
             tag("h1", self.title),
             tag("p", self.lead, class_="lead"),
         )
-        styles = (
-            resources.files("convworks.report").joinpath("demonstrations.css").read_text(encoding="utf-8")
-        )
         return page(
             f"{self.title} Convworks",
             head,
             self.parts,
             of="demonstration",
             skip="Skip to the finding",
-            more_style=styles,
+            styles=("demonstrations.css",),
         )
 
     def _repr_html_(self) -> str:
-        return tag("iframe", srcdoc=self.html(), width="100%", height="900", title=self.title)
+        return framed(self.html(), self.title)
 
 
 def demonstrate(topic: str, image: Picture | None = None) -> Demonstration:

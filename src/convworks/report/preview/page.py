@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import resources
 
 from convworks.augmentation import plan
 from convworks.data.names import shown
@@ -27,7 +26,6 @@ def build(made: Shown) -> str:
     """A preview as one HTML page; it works offline and without scripts."""
     album = Album(str(made.dataset.root))
     name = shown(made.dataset.root.resolve().name)
-    style = resources.files("convworks.report").joinpath("shots.css").read_text(encoding="utf-8")
     parts = {
         "Draws": _draws(made, album),
         "Operations": _operations(made, album),
@@ -39,7 +37,7 @@ def build(made: Shown) -> str:
         {title: part for title, part in parts.items() if part},
         of="preview",
         skip="Skip to the question",
-        more_style=style,
+        styles=("shots.css",),
     )
 
 

@@ -20,14 +20,12 @@ from convworks.data.pixels import resized
 from convworks.data.record import DataSet, Record
 from convworks.data.scenes import smaller
 from convworks.errors import DataError, RecipeError
-from convworks.files import write_whole
 from convworks.recipe import options as knobs
 from convworks.recipe.options import AugmentationOptions, Recipe
 from convworks.recipe.propose import BackboneFacts, propose
 from convworks.recipe.scenes import frame_shape, propose_scene
-from convworks.report.audit.audited import outside
 from convworks.report.audit.wall import by_turns
-from convworks.report.markup import tag
+from convworks.report.page import framed, outside, write_outside
 from convworks.report.preview.draws import Setting, Shown
 from convworks.report.preview.page import build
 from convworks.samples import Sample
@@ -74,10 +72,7 @@ class Preview:
 
         Raises RecipeError for a place inside the data's own folder, StorageError where it cannot be written.
         """
-        target = Path(page)
-        outside(target, self.shown.dataset)
-        write_whole(target, self.html().encode("utf-8"))
-        return target
+        return write_outside(self.html(), Path(page), self.shown.dataset)
 
     def sheet(self) -> UInt8[np.ndarray, "h w 3"]:
         """A contact sheet: a row an image, first the image itself, then a column a draw."""
@@ -93,7 +88,7 @@ class Preview:
         )
 
     def _repr_html_(self) -> str:
-        return tag("iframe", srcdoc=self.html(), width="100%", height="900", title="Preview of augmentation")
+        return framed(self.html(), "Preview of augmentation")
 
 
 def preview(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -75,6 +75,20 @@ def _answers(story: Story) -> tuple[Float[np.ndarray, "n k"], Int[np.ndarray, "n
     return None
 
 
+def shares(x: Callable[[float], float], y: Callable[[float], float], across: str, up: str) -> list[Child]:
+    """The frame of a chart of one share over another: lines and figures at each quarter, and what they are of."""
+    drawn: list[Child] = []
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        drawn += [
+            line(x(0), y(tick), x(1), y(tick), "grid"),
+            text(x(0) - 8, y(tick) + 4, percent(tick), "tick", "end"),
+            text(x(tick), y(0) + 18, percent(tick), "tick", "middle"),
+        ]
+    drawn.append(text(x(0.5), y(0) + 38, across, "label", "middle"))
+    drawn.append(text(x(0) + 6, y(1) + 14, up, "label"))
+    return drawn
+
+
 def _chart(bins: Sequence[Bin], width: int) -> list[Child]:
     height = 340
     side = min(width - LEFT - RIGHT, height - TOP - BOTTOM)
@@ -85,15 +99,7 @@ def _chart(bins: Sequence[Bin], width: int) -> list[Child]:
     def y(share: float) -> float:
         return TOP + (1 - share) * side
 
-    drawn: list[Child] = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        drawn += [
-            line(x(0), y(tick), x(1), y(tick), "grid"),
-            text(x(0) - 8, y(tick) + 4, percent(tick), "tick", "end"),
-            text(x(tick), y(0) + 18, percent(tick), "tick", "middle"),
-        ]
-    drawn.append(text(x(0.5), y(0) + 38, "it says", "label", "middle"))
-    drawn.append(text(x(0) + 6, y(1) + 14, "right", "label"))
+    drawn = shares(x, y, "it says", "right")
     drawn.append(line(x(0), y(0), x(1), y(1), "guess"))
     most = max(each.n for each in bins)
     for each in bins:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from convworks.evaluation.result import Evaluation
@@ -61,9 +63,14 @@ def samples(story: Story) -> Markup:
     evaluation = story.evaluation
     if evaluation is None or evaluation.n == 0:
         return Markup()
-    chosen = np.random.default_rng(0).permutation(evaluation.n)[:WALL]
-    said = f"{count(len(chosen), 'image')} drawn by chance from the {evaluation.n:,} measured: what it usually does."
-    return section("samples", "A fair sample", tag("p", said), _wall(story, evaluation, chosen))
+    return fair_sample(evaluation.n, lambda rows: _wall(story, evaluation, rows))
+
+
+def fair_sample(n: int, wall: Callable[[np.ndarray], Markup]) -> Markup:
+    """The section of up to `WALL` of `n` measured images, drawn by chance; `wall` shows those at some rows."""
+    chosen = np.random.default_rng(0).permutation(n)[:WALL]
+    said = f"{count(len(chosen), 'image')} drawn by chance from the {n:,} measured: what it usually does."
+    return section("samples", "A fair sample", tag("p", said), wall(chosen))
 
 
 def _wall(story: Story, evaluation: Evaluation, indices: np.ndarray) -> Markup:

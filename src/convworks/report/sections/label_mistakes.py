@@ -9,11 +9,10 @@ import numpy as np
 from convworks.evaluation.labels import LabelEvaluation, confused, losses, together
 from convworks.report.markup import Child, Markup, join, percent, section, table, tag
 from convworks.report.pictures import LARGE
-from convworks.report.sections.cards import breakable
+from convworks.report.sections.cards import WALL, breakable, fair_sample
 from convworks.report.story import Story
 from convworks.report.wording import count
 
-WALL = 24
 LINES = 5  # classes named on a card before the others are counted
 PAIRS = 20  # of classes, listed
 MOST_CLASSES = 12  # a larger table cannot be read
@@ -44,9 +43,7 @@ def label_samples(story: Story) -> Markup:
     evaluation = story.labels
     if evaluation is None or evaluation.n == 0:
         return Markup()
-    chosen = np.random.default_rng(0).permutation(evaluation.n)[:WALL]
-    said = f"{count(len(chosen), 'image')} drawn by chance from the {evaluation.n:,} measured: what it usually does."
-    return section("samples", "A fair sample", tag("p", said), _wall(story, evaluation, chosen))
+    return fair_sample(evaluation.n, lambda rows: _wall(story, evaluation, rows))
 
 
 def _wall(story: Story, evaluation: LabelEvaluation, rows: np.ndarray) -> Markup:

@@ -9,8 +9,9 @@ import numpy as np
 
 from convworks.evaluation.labels import LabelEvaluation
 from convworks.metrics.ranking import f1, precision_recall
-from convworks.report.drawing import curve, dot, figure, line, meter, text
+from convworks.report.drawing import curve, dot, figure, line, meter
 from convworks.report.markup import Child, Markup, folded, join, percent, section, table, tag
+from convworks.report.sections.calibration import shares
 from convworks.report.sections.score import bar
 from convworks.report.story import Story
 from convworks.report.wording import count
@@ -128,15 +129,7 @@ def _chart(
     def y(share: float) -> float:
         return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM)
 
-    drawn: list[Child] = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
-        drawn += [
-            line(x(0), y(tick), x(1), y(tick), "grid"),
-            text(x(0) - 8, y(tick) + 4, percent(tick), "tick", "end"),
-            text(x(tick), y(0) + 18, percent(tick), "tick", "middle"),
-        ]
-    drawn.append(text(x(0.5), y(0) + 38, "of the images that show it, found", "label", "middle"))
-    drawn.append(text(x(0) + 6, y(1) + 14, "right when named", "label"))
+    drawn = shares(x, y, "of the images that show it, found", "right when named")
     drawn.append(line(x(0), y(blind), x(1), y(blind), "guess"))
     steps: list[tuple[float, float]] = []
     before = 0.0
