@@ -57,7 +57,7 @@ def orientation(image: Image.Image) -> tuple[int, list[str]]:
     """The EXIF orientation, 1 to 8, and a note where it cannot be read. A loaded TIFF is upright already."""
     try:
         turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:
+    except Exception:  # of damaged EXIF, Pillow raises whatever its parsing ran into
         return 1, [NO_EXIF]
     return (turn, []) if isinstance(turn, int) and 1 <= turn <= 8 else (1, [])
 

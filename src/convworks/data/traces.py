@@ -62,7 +62,7 @@ def traces(data: bytes) -> Traces:
                 tables = getattr(image, "quantization", None) or {}
                 exif = image.getexif()
                 within = exif.get_ifd(ExifTags.IFD.Exif) if exif else {}
-        except Exception:
+        except Exception:  # whatever Pillow's parsing ran into; decoding says what of it concerns the owner
             return Traces()
     words = {name: _word(exif.get(name)) for name in (_MAKE, _MODEL, _SOFTWARE)}
     return Traces(
