@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -33,6 +34,15 @@ def test_images_of_one_size_are_said_in_one_number() -> None:
     lines = entries(found({"a": 1, "b": 1}))
     assert lines[0] == ("Data", "2 usable images, 2 classes (1 each); short side 32 pixels.")
     assert lines[1] == ("", "odd.")
+
+
+def test_chance_is_said_only_where_an_answer_can_be_guessed_right() -> None:
+    split = events.SplitMade(
+        train=3, tuning=2, held_out=1, how="drawn", chance=0.5, majority=0.75, majority_class="ant"
+    )
+    assert entries(split)[1:] == [("Chance", '0.50, always answering "ant" 0.75.')]
+    placed = dataclasses.replace(split, chance=math.nan, majority=math.nan, majority_class="")
+    assert entries(placed) == [("Split", "3 learn, 2 choose, 1 measure: drawn.")]
 
 
 def test_what_was_noticed_of_the_weights_is_marked() -> None:

@@ -201,10 +201,10 @@ def _data(event: DataFound) -> list[Entry]:
 
 def _split(event: SplitMade) -> list[Entry]:
     parts = f"{event.train:,} learn, {event.tuning:,} choose, {event.held_out:,} measure"
-    return [
-        ("Split", f"{parts}: {sentence(event.how)}"),
-        ("Chance", f"{blind(event).removeprefix('chance ')}."),
-    ]
+    said = [("Split", f"{parts}: {sentence(event.how)}")]
+    if not math.isnan(event.chance):
+        said.append(("Chance", f"{blind(event).removeprefix('chance ')}."))
+    return said
 
 
 def _weights(event: WeightsLoaded) -> list[Entry]:

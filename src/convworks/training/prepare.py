@@ -188,6 +188,8 @@ def divided(prepared: Prepared) -> SplitMade:
     name, share = majority(prepared.counts(prepared.learn), prepared.counts(prepared.measure))
     if prepared.shows is not None:
         guess, name, share = baseline(prepared.shows[prepared.measure]), "", math.nan
+    if prepared.scenes is not None:  # a place is not guessed right
+        guess, name, share = math.nan, "", math.nan
     return SplitMade(
         train=len(prepared.learn),
         tuning=len(prepared.tune),
