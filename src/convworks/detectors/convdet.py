@@ -59,15 +59,23 @@ class ConvDet(nn.Module):
 
     def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n cells row"]:
         """The rows of all cells, level after level, row after row."""
+        return self.read(self.pyramid(maps))[0]
+
+    def read(
+        self, maps: Sequence[Float[Tensor, "n c _ _"]]
+    ) -> tuple[Float[Tensor, "n cells row"], list[Float[Tensor, "n c _ _"]]]:
+        """The rows of all cells of a pyramid, and of each level what its boxes were read from."""
         found: list[Tensor] = []
-        for level, here in enumerate(self.pyramid(maps)):
+        seen: list[Tensor] = []
+        for level, here in enumerate(maps):
             stride = self.pyramid.strides[level]
             names = self.classify(self.dropout(self.name_tower(here, level))).flatten(2).mT.float()
-            told = self.locate(self.place_tower(here, level)).flatten(2).mT.float()
+            seen.append(self.place_tower(here, level))
+            told = self.locate(seen[-1]).flatten(2).mT.float()
             place = cells(here.shape[-2], here.shape[-1], stride, here.device).expand(len(here), -1, -1)
             edges = told.clamp(max=LARGEST).exp() * (REACH * stride)
             found.append(torch.cat([place, from_distances(place[..., :2], edges), names], -1))
-        return torch.cat(found, 1)
+        return torch.cat(found, 1), seen
 
 
 class Tower(nn.Module):
@@ -150,6 +158,14 @@ def decode(outputs: Float[Tensor, "n cells row"]) -> list[Answer]:
 
 
 def _decoded(rows: Float[Tensor, "cells row"]) -> Answer:
+    cell, chances, labels = best_cells(rows)
+    return Answer(boxes=rows[cell, 3:ROW].numpy(), scores=chances.numpy(), labels=labels.numpy())
+
+
+def best_cells(
+    rows: Float[Tensor, "cells row"],
+) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"], Int[Tensor, "n"]]:
+    """Which cells of a frame found an object, by falling score, with their scores and classes."""
     scores = rows[:, ROW:].sigmoid()
     classes = scores.shape[1]
     best, order = scores.flatten().topk(min(CANDIDATES, scores.numel()))
@@ -157,4 +173,4 @@ def _decoded(rows: Float[Tensor, "cells row"]) -> Answer:
     cell, labels = order // classes, order % classes
     boxes, chances = rows[cell, 3:ROW], scores[cell, labels]
     kept = per_class(boxes, chances, labels, SUPPRESSED, MOST)
-    return Answer(boxes=boxes[kept].numpy(), scores=chances[kept].numpy(), labels=labels[kept].numpy())
+    return cell[kept], chances[kept], labels[kept]
