@@ -40,21 +40,37 @@ def coco_matches(
 
     Source: Lin et al., Microsoft COCO (1405.0312), as its published evaluation counts.
     """
-    order = np.argsort(-scores, kind="stable")
-    boxes, scores, labels = boxes[order].astype(np.float64), scores[order], labels[order]
-    truth = truth.astype(np.float64)
+    boxes, truth = boxes.astype(np.float64), truth.astype(np.float64)
+    shares = overlaps(boxes, truth, aside == CROWD)
     sizes = area(truth) if areas is None else areas
+    return coco_rows(scores, labels, area(boxes), shares, truth_labels, aside, sizes)
+
+
+def coco_rows(
+    scores: Float[np.ndarray, "n"],
+    labels: Int[np.ndarray, "n"],
+    areas: Float[np.ndarray, "n"],
+    shares: Float[np.ndarray, "n g"],
+    truth_labels: Int[np.ndarray, "g"],
+    aside: Integer[np.ndarray, "g"],
+    truth_areas: Float[np.ndarray, "g"],
+) -> Evidence:
+    """The rows of one image, by name as `coco_matches` gives them, whatever was found in it: boxes or masks.
+
+    `shares` is the IoU of each find with each object, of a crowd the share of the find that lies in it.
+    """
+    order = np.argsort(-scores, kind="stable")
+    scores, labels, shares = scores[order], labels[order], shares[order]
     crowd = aside == CROWD
-    counted = (aside == COUNTED)[:, None] & _within(sizes)
-    shares = overlaps(boxes, truth, crowd)
+    counted = (aside == COUNTED)[:, None] & _within(truth_areas)
     rows, columns = np.nonzero((labels[:, None] == truth_labels[None]) & (shares >= THRESHOLDS[0]))
-    outside = ~_within(area(boxes))
-    hits = np.zeros((len(boxes), len(AREAS)), np.uint16)
+    outside = ~_within(areas[order])
+    hits = np.zeros((len(scores), len(AREAS)), np.uint16)
     skips = np.zeros_like(hits)
     bits = (1 << np.arange(len(THRESHOLDS))).astype(np.uint16)
     for place in range(len(AREAS)):
         out = ~counted[:, place]
-        owner = np.full((len(THRESHOLDS), len(boxes)), -1)
+        owner = np.full((len(THRESHOLDS), len(scores)), -1)
         if len(rows):
             taken = assigned(rows, columns, shares[rows, columns], out, crowd, np.array(THRESHOLDS))
             owner[:, np.unique(rows)] = taken
