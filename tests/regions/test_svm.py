@@ -82,7 +82,7 @@ def test_it_ranks_as_well_as_softmax_on_the_same_features() -> None:
 
 def test_hard_background_lowers_false_alarms() -> None:
     objects, labels, pictures = scenes(0)
-    scale = svm.scale_to(objects)
+    scale = svm.scale_to([objects])
     positives = objects[labels == 0] * scale
     pools = [picture.features[picture.overlaps[:, 0] < 0.3] * scale for picture in pictures]
     draw = np.random.default_rng(3)

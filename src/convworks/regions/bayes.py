@@ -10,7 +10,7 @@ structured prediction (1504.03293), section 3; the GP: Rasmussen and Williams, 2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,7 +115,9 @@ def scaled(surface: Surface, told: Boxes, scores: Scores) -> Surface:
     )
 
 
-def learnt(searches: list[tuple[Boxes, Scores]], start: Surface) -> Surface:
+def learnt(
+    searches: Sequence[tuple[Float[np.ndarray, "_ 4"], Float[np.ndarray, "_"]]], start: Surface
+) -> Surface:
     """The surface that makes the scores of boxes (xyxy) around several objects most likely, scales of their own apart.
 
     By L-BFGS on the logarithms of all but mean and scale; what a detector learns once, from its training pictures.

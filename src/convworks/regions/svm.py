@@ -52,14 +52,15 @@ class Region:
     overlaps: Float[np.ndarray, "n k"]
 
 
-def scale_to(features: Float[np.ndarray, "n d"], norm: float = NORM) -> float:
-    """What to multiply features by, so that their mean norm is `norm`; 1 where all are 0.
+def scale_to(parts: Sequence[Float[np.ndarray, "_ d"]], norm: float = NORM) -> float:
+    """What to multiply features by, so that the mean norm over all parts is `norm`; 1 where all are 0.
 
-    >>> scale_to(np.array([[3.0, 4.0], [0.0, 5.0]]))
+    >>> scale_to([np.array([[3.0, 4.0]]), np.array([[0.0, 5.0]])])
     4.0
     """
-    mean = float(np.linalg.norm(features, axis=1).mean()) if len(features) else 0.0
-    return norm / mean if mean > 0 else 1.0
+    total = sum(float(np.linalg.norm(part, axis=1).sum(dtype=np.float64)) for part in parts)
+    count = sum(len(part) for part in parts)
+    return norm * count / total if total > 0 else 1.0
 
 
 def fit(
@@ -127,8 +128,7 @@ def one_against_rest(
 
     A class without an object gets weights of 0 and a bias of -1: it is never found.
     """
-    everything = np.concatenate([objects, *(picture.features for picture in pictures)])
-    scale = scale_to(everything)
+    scale = scale_to([objects, *(picture.features for picture in pictures)])
     weight, bias = np.zeros((classes, objects.shape[1])), np.full(classes, -1.0)
     for label in range(classes):
         mine: Bool[np.ndarray, "m"] = labels == label
