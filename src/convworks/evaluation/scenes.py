@@ -6,14 +6,13 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
-from convworks.evaluation.uncertainty import bootstrap, flatters
+from convworks.evaluation.uncertainty import flatters, middle
 from convworks.events import Chooser, Measured
 
 KIND = "scenes"  # as against an evaluation of image classes
@@ -26,7 +25,8 @@ class SceneEvaluation:
 
     `paths` (n) are relative to `root`; `evidence` (n) are arrays by name, as the task's `observe` gives them;
     `measures` and `per_class` are in [0, 1], the measure that counts first; `low` and `high` are its 95 % interval by
-    bootstrap over images. `chosen_on` says whether these images chose anything of the model.
+    bootstrap over images, `intervals` those of each class. `chosen_on` says whether these images chose anything of
+    the model.
     """
 
     task: str
@@ -40,6 +40,7 @@ class SceneEvaluation:
     high: float
     chosen_on: Chooser
     seconds: float = 0.0
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -54,11 +55,16 @@ class SceneEvaluation:
         """The evaluation that (path, evidence) pairs add up to; `task` is a Task with `scenes`."""
         paths, evidence = tuple(path for path, _ in found), tuple(one for _, one in found)
         whole = task.scenes.summarise(evidence, classes)
-
-        def value(rows: Int[np.ndarray, "r"]) -> float:
-            return task.scenes.summarise([evidence[row] for row in rows.tolist()], classes).value
-
-        low, high = bootstrap(value, np.arange(len(evidence)), draws=DRAWS)
+        chosen = np.random.default_rng(0)
+        drawn = (
+            [
+                task.scenes.summarise([evidence[row] for row in rows], classes)
+                for rows in chosen.integers(0, len(evidence), (DRAWS, len(evidence))).tolist()
+            ]
+            if evidence
+            else []
+        )
+        low, high = middle([one.value for one in drawn])
         return SceneEvaluation(
             task=task.name,
             root=root,
@@ -71,6 +77,7 @@ class SceneEvaluation:
             high=high,
             chosen_on=chosen_on,
             seconds=seconds,
+            intervals={name: middle([one.classes[name] for one in drawn]) for name in whole.classes},
         )
 
     @property
@@ -121,6 +128,7 @@ class SceneEvaluation:
                 "measures": {name: _plain(value) for name, value in self.measures.items()},
                 "per_class": {name: _plain(value) for name, value in self.per_class.items()},
                 "interval": [_plain(self.low), _plain(self.high)],
+                "intervals": {name: [_plain(end) for end in ends] for name, ends in self.intervals.items()},
                 "chosen_on": self.chosen_on,
                 "seconds": self.seconds,
             },
@@ -147,6 +155,10 @@ class SceneEvaluation:
             high=high,
             chosen_on=values["chosen_on"],
             seconds=values["seconds"],
+            intervals={
+                name: (_float(least), _float(most))
+                for name, (least, most) in values.get("intervals", {}).items()
+            },
         )
 
     @classmethod

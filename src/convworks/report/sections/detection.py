@@ -21,11 +21,9 @@ MEANS = {
     "AP": "precision over all recalls, the mean over overlaps from .5 to .95 and over the classes",
     "AP50": "the same where an overlap (IoU) of .5 is enough",
     "AP75": "where it takes .75: boxes that fit well",
-    "AP small": "of objects below 32 x 32 pixels",
-    "AP medium": "up to 96 x 96",
-    "AP large": "beyond",
     "AR100": "the share of the objects found with at most 100 boxes a class and image",
 }
+STRATA = {"small": "below 32 x 32 pixels", "medium": "up to 96 x 96", "large": "larger"}
 WANTED = (0.8, 0.9, 0.95)  # precisions for which a score is told
 SHOWN = 4  # pictures of each kind of mistake
 MOST_CURVES = 12
@@ -34,7 +32,7 @@ KIND = ("one", "other")  # of lines, in turn
 SIDE = 150  # pixels of a picture of a mistake
 SAID = {
     "class": "the box is right, the name is not",
-    "box": "the name is right, the box is poor (IoU .1 to .5)",
+    "box": "the name is right, the box is poor (overlap .1 to .5)",
     "both": "a poor box of another class",
     "twice": "an object that a surer box had found already",
     "background": "nothing is there",
@@ -51,7 +49,24 @@ def box_score(story: Story) -> Markup:
     chart = measure_chart(measured, "AP")
     values = dict(measured.measures)
     rows: list[list[Child]] = [[name, percent(values[name]), means] for name, means in MEANS.items()]
-    return section("score", "Score", chart, table(["Measure", "Value", ""], rows, numbers=(1,)))
+    there = np.concatenate([one["counted"] for one in evaluation.evidence]).sum(0)
+    sizes: list[list[Child]] = [
+        [
+            f"{size}: {means}",
+            f"{there[place]:,}",
+            join(meter(values[f"AP {size}"], "one"), " ", percent(values[f"AP {size}"])),
+            percent(values[f"AR {size}"]),
+        ]
+        for place, (size, means) in enumerate(STRATA.items(), 1)
+        if there[place]
+    ]
+    return section(
+        "score",
+        "Score",
+        chart,
+        table(["Measure", "Value", ""], rows, numbers=(1,)),
+        table(["Size of the object", "Objects", "AP", "Found"], sizes, numbers=(1, 3)),
+    )
 
 
 def box_classes(story: Story) -> Markup:
@@ -70,12 +85,19 @@ def box_classes(story: Story) -> Markup:
         [
             names[place],
             join(meter(values[place], "one"), " ", percent(values[place])),
+            _interval(evaluation, names[place]),
             f"{there[place]:,}",
             *(believed(*curves[place], wanted) for wanted in WANTED),
         ]
         for place in order
     ]
-    heads = ["Class", "AP", "Objects", *(f"{percent(wanted)} right from" for wanted in WANTED)]
+    heads = [
+        "Class",
+        "AP",
+        "95 % interval",
+        "Objects",
+        *(f"{percent(wanted)} right from" for wanted in WANTED),
+    ]
     shown = [place for place in order if len(curves[place][0])][:MOST_CURVES]
     chart = figure(
         "Precision over recall of each class, at an overlap of .5.",
@@ -88,8 +110,13 @@ def box_classes(story: Story) -> Markup:
         "and in brackets how many of the objects are found then."
     )
     return section(
-        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5)), chart
+        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5, 6)), chart
     )
+
+
+def _interval(evaluation: SceneEvaluation, name: str) -> str:
+    low, high = evaluation.intervals.get(name, (math.nan, math.nan))
+    return f"{percent(low)} to {percent(high)}" if low == low else "unknown"
 
 
 def believed(
@@ -113,21 +140,30 @@ def box_mistakes(story: Story) -> Markup:
         return Markup()
     least = best_score(evaluation)
     total = errors.counts(evaluation.evidence, least)
-    most = max([1, *(total[kind] for kind in SAID)])
+    costs = errors.lost(evaluation.evidence, len(evaluation.classes))
+    order = sorted(SAID, key=lambda kind: -costs[kind])
+    most = max([0.01, *costs.values()])
     rows: list[list[Child]] = [
-        [kind, join(meter(total[kind] / most, "one"), f" {total[kind]:,}"), said]
-        for kind, said in SAID.items()
+        [
+            kind,
+            join(meter(costs[kind] / most, "one"), f" {100 * costs[kind]:.1f}"),
+            f"{total[kind]:,}",
+            SAID[kind],
+        ]
+        for kind in order
     ]
     said = (
-        f"At a score of {least:.2f}, where precision and recall are best together, {total['right']:,} boxes are right "
-        f"(overlap .5 or more). The others, and the objects that nobody found:"
+        f"AP at an overlap of .5 is {percent(evaluation.measures['AP50'])}. The table says how many points more it "
+        "would be without one kind of mistake: wrong boxes and names put right, finds of nothing and second finds "
+        f"left out, missed objects not asked for. The numbers are those at a score of {least:.2f}, where precision "
+        f"and recall are best together; {total['right']:,} boxes are right there."
     )
     cards = [_card(story, evaluation, kind, *where) for kind, where in _worst(evaluation, least)]
     return section(
         "mistakes",
         "Mistakes",
         tag("p", said),
-        table(["Kind", "How many", "What it is"], rows),
+        table(["Kind", "Points of AP lost", "How many", "What it is"], rows, numbers=(2,)),
         tag(
             "p",
             f"The {SHOWN} surest of each kind, each in the middle of its picture:" if cards else "",
@@ -157,13 +193,12 @@ def _worst(
         kind: [] for kind in SAID
     }
     for place, one in enumerate(evaluation.evidence):
-        found, missed = errors.kinds(one, least)
-        for row in np.flatnonzero(found >= 0).tolist():
+        found = errors.judged(one, least)
+        for row in np.flatnonzero(found.kinds >= 0).tolist():
             name = evaluation.classes[int(one["labels"][row])]
-            every[errors.KINDS[int(found[row])]].append(
-                (place, name, float(one["scores"][row]), _box(one["boxes"][row]))
-            )
-        for row in missed.tolist():
+            kind = errors.KINDS[int(found.kinds[row])]
+            every[kind].append((place, name, float(one["scores"][row]), _box(one["boxes"][row])))
+        for row in np.flatnonzero(found.missed).tolist():
             name = evaluation.classes[int(one["truth_labels"][row])]
             every["missed"].append((place, name, math.nan, _box(one["truth"][row])))
     return [
