@@ -14,26 +14,26 @@ def painted(*rgb):
 
 def test_each_linear_operation_does_nothing_in_the_middle_of_its_range():
     for name in ("brightness", "contrast", "saturation", "hue"):
-        assert colour.LINEAR[name][1]((0.5,), 0.4) == pytest.approx(np.eye(4)), name
-    assert colour.grayscale((0.9,), 0.5) == pytest.approx(np.eye(4))
+        assert colour.LINEAR[name][1]((0.5,), 0.4).matrix() == pytest.approx(np.eye(3, 4)), name
+    assert colour.grayscale((0.9,), 0.5).matrix() == pytest.approx(np.eye(3, 4))
 
 
 def test_brightness_multiplies_contrast_leaves_middle_grey_saturation_and_hue_leave_the_light():
     rgb = np.array([200.0, 90, 40, 1])
-    assert (colour.brightness((1.0,), 0.2) @ rgb)[:3] == pytest.approx([240, 108, 48])
+    assert colour.brightness((1.0,), 0.2).matrix() @ rgb == pytest.approx([240, 108, 48])
     grey = np.array([127.5, 127.5, 127.5, 1])
-    assert colour.contrast((0.1,), 0.9) @ grey == pytest.approx(grey)
+    assert colour.contrast((0.1,), 0.9).matrix() @ grey == pytest.approx(grey[:3])
     for operation in (colour.saturation, colour.hue):
         for number in (0.0, 0.2, 0.8):
-            assert LUMA @ (operation((number,), 0.5) @ rgb)[:3] == pytest.approx(LUMA @ rgb[:3])
-            assert operation((number,), 0.5) @ grey == pytest.approx(grey)
+            assert LUMA @ operation((number,), 0.5).matrix() @ rgb == pytest.approx(LUMA @ rgb[:3])
+            assert operation((number,), 0.5).matrix() @ grey == pytest.approx(grey[:3])
 
 
 def test_hue_turns_as_the_colour_circle_does_and_a_whole_turn_returns():
     turn = colour.hue((1.0,), 1 / 3)
-    assert colour.hue((1.0,), 1.0) == pytest.approx(np.eye(4))
-    assert turn @ turn @ turn == pytest.approx(np.eye(4))
-    red, green, blue = (turn @ [160, 100, 100, 1])[:3]
+    assert colour.hue((1.0,), 1.0).matrix() == pytest.approx(np.eye(3, 4))
+    assert turn.then(turn).then(turn) == pytest.approx(colour.Tint())
+    red, green, blue = turn.matrix() @ [160, 100, 100, 1]
     assert colorsys.rgb_to_hsv(red, green, blue)[0] == pytest.approx(1 / 3)
 
 
@@ -43,14 +43,20 @@ def test_grayscale_makes_all_channels_the_light():
     assert np.abs(grey - (image @ LUMA)[..., None]).max() <= 1
 
 
-def test_a_composed_matrix_equals_the_operations_one_after_the_other_without_cutting_off_between():
+def test_composed_tints_equal_the_operations_one_after_the_other_without_cutting_off_between():
     image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    steps = [colour.brightness((0.9,), 0.3), colour.contrast((0.1,), 0.5), colour.hue((0.7,), 0.2)]
-    values = np.concatenate([image, np.ones((16, 16, 1))], axis=2)
+    steps = [
+        colour.brightness((0.9,), 0.3),
+        colour.saturation((0.2,), 0.4),
+        colour.contrast((0.1,), 0.5),
+        colour.hue((0.7,), 0.2),
+    ]
+    values, joined = image.astype(float), colour.Tint()
     for step in steps:
-        values = values @ step.T
-    expected = np.clip(values[..., :3], 0, 255)
-    made = colour.apply(image.copy(), steps[2] @ steps[1] @ steps[0], None)
+        matrix = step.matrix()
+        values, joined = values @ matrix[:, :3].T + matrix[:, 3], joined.then(step)
+    expected = np.clip(values, 0, 255)
+    made = colour.apply(image.copy(), joined, None)
     assert np.abs(made - expected).max() <= 1
 
 

@@ -1,68 +1,98 @@
 """What may happen to colours: jitter and grayscale as one 3x4 matrix, curves as one table of 256 values.
 
-Linear operations (brightness, contrast, saturation, hue, grayscale) are matrices on (red, green, blue, 1) in
-0..255, kept as 4x4 so that they compose by multiplication; curves on single channels (gamma, solarise,
-posterise, invert) are tables. Values that leave 0..255 are cut off once, at the end. Like moves, operations
-are plain functions of four numbers in [0, 1) and a strength.
+Linear operations (brightness, contrast, saturation, hue, grayscale) are tints, which compose into one matrix on
+(red, green, blue, 1) in 0..255; curves on single channels (gamma, solarise, posterise, invert) are tables. Values
+that leave 0..255 are cut off once, at the end. Like moves, operations are plain functions of four numbers in
+[0, 1) and a strength.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 Numbers = Sequence[float]
-Matrix = Float[np.ndarray, "4 4"]
+Matrix = Float[np.ndarray, "3 4"]
 Table = UInt8[np.ndarray, "256"]
 
 # The share of red, green and blue in what the eye takes for light (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
 MIDDLE = 127.5
 
-# What the matrices are made of: the colour itself, the grey of its light, its difference from that grey, the same with
-# the hue turned by a quarter of the circle, and middle grey. `ONE` keeps the 1 in (r, g, b, 1).
-ONE = np.diag([0.0, 0.0, 0.0, 1.0])
-COLOUR = np.diag([1.0, 1.0, 1.0, 0.0])
-GREY = np.array([[*LUMA, 0]] * 3 + [[0.0] * 4])
-PURE = COLOUR - GREY
-QUARTER = PURE @ np.array([[0, -1, 1, 0], [1, 0, -1, 0], [-1, 1, 0, 0], [0] * 4]) / math.sqrt(3)
-MIDDLE_GREY = np.array([[0.0, 0, 0, MIDDLE]] * 3 + [[0] * 4])
-FROM_MIDDLE, TO_MIDDLE = COLOUR - MIDDLE_GREY, MIDDLE_GREY + ONE
-WITHOUT_COLOUR, AS_IT_IS = GREY + ONE, COLOUR + ONE
+# What the matrices are made of, a row each: the grey of a colour's light, its difference from that grey, the same with
+# the hue turned by a quarter of the circle, and a level that is added.
+_GREY = np.array([[*LUMA, 0]] * 3)
+_PURE = np.eye(3, 4) - _GREY
+_QUARTER = _PURE[:, :3] @ np.array([[0, -1, 1, 0], [1, 0, -1, 0], [-1, 1, 0, 0]]) / math.sqrt(3)
+_LEVEL = np.array([[0.0, 0, 0, 1]] * 3)
+_PARTS = np.stack([_GREY, _PURE, _QUARTER, _LEVEL]).reshape(4, 12)
 
 
-def brightness(numbers: Numbers, strength: float) -> Matrix:
+class Tint(NamedTuple):
+    """A linear change of colour: factors of its grey and of its difference from grey, that as it is and turned by
+    a quarter of the colour circle; and gray levels that are added.
+
+    Nothing mixes the three but the turn, so that four numbers hold any number of changes.
+    """
+
+    grey: float = 1.0
+    pure: float = 1.0
+    quarter: float = 0.0
+    level: float = 0.0
+
+    def then(self, other: Tint) -> Tint:
+        """This change, followed by `other`, as one."""
+        return Tint(
+            self.grey * other.grey,
+            self.pure * other.pure - self.quarter * other.quarter,
+            self.pure * other.quarter + self.quarter * other.pure,
+            self.level * other.grey + other.level,
+        )
+
+    def matrix(self) -> Matrix:
+        """What it multiplies (red, green, blue, 1) in 0..255 by.
+
+        >>> Tint().matrix().round(6).tolist()
+        [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+        """
+        return (np.array(self) @ _PARTS).reshape(3, 4)
+
+
+def brightness(numbers: Numbers, strength: float) -> Tint:
     """All light times a factor within 1 ± `strength`."""
-    return _factor(numbers[0], strength) * COLOUR + ONE
+    factor = _factor(numbers[0], strength)
+    return Tint(factor, factor)
 
 
-def contrast(numbers: Numbers, strength: float) -> Matrix:
+def contrast(numbers: Numbers, strength: float) -> Tint:
     """Distance from middle grey times a factor within 1 ± `strength`."""
-    return _factor(numbers[0], strength) * FROM_MIDDLE + TO_MIDDLE
+    factor = _factor(numbers[0], strength)
+    return Tint(factor, factor, level=(1 - factor) * MIDDLE)
 
 
-def saturation(numbers: Numbers, strength: float) -> Matrix:
+def saturation(numbers: Numbers, strength: float) -> Tint:
     """Distance from the grey of the same light times a factor within 1 ± `strength`."""
-    return _factor(numbers[0], strength) * PURE + WITHOUT_COLOUR
+    return Tint(pure=_factor(numbers[0], strength))
 
 
-def hue(numbers: Numbers, strength: float) -> Matrix:
+def hue(numbers: Numbers, strength: float) -> Tint:
     """Turn colours about the grey axis by up to `strength` of the circle either way, at the same light."""
     angle = 2 * math.pi * strength * (2 * numbers[0] - 1)
-    return math.cos(angle) * COLOUR + (1 - math.cos(angle)) * GREY + math.sin(angle) * QUARTER + ONE
+    return Tint(pure=math.cos(angle), quarter=math.sin(angle))
 
 
-def grayscale(numbers: Numbers, probability: float) -> Matrix:
+def grayscale(numbers: Numbers, probability: float) -> Tint:
     """Take the colour away.
 
-    >>> grayscale((0.0,), 1.0).round(3)[0].tolist()
+    >>> grayscale((0.0,), 1.0).matrix().round(3)[0].tolist()
     [0.299, 0.587, 0.114, 0.0]
     """
-    return WITHOUT_COLOUR if numbers[0] < probability else AS_IT_IS
+    return Tint(pure=0.0) if numbers[0] < probability else Tint()
 
 
 def gamma(numbers: Numbers, strength: float) -> Table:
@@ -90,7 +120,7 @@ def invert(numbers: Numbers, probability: float) -> Table:
 
 
 # By name: the knob of `recipe.options.AugmentationOptions` that is their strength, and the function.
-LINEAR: dict[str, tuple[str, Callable[[Numbers, float], Matrix]]] = {
+LINEAR: dict[str, tuple[str, Callable[[Numbers, float], Tint]]] = {
     "brightness": ("colour", brightness),
     "contrast": ("colour", contrast),
     "saturation": ("colour", saturation),
@@ -106,11 +136,11 @@ CURVES: dict[str, Callable[[Numbers, float], Table]] = {
 
 
 def apply(
-    image: UInt8[np.ndarray, "h w c"], matrix: Matrix | None, table: Table | None
+    image: UInt8[np.ndarray, "h w c"], tint: Tint | None, table: Table | None
 ) -> UInt8[np.ndarray, "h w c"]:
-    """The matrix, cut off to 0..255, then the table, in place where the array allows; None is no change."""
-    if matrix is not None:
-        image = cv2.transform(image, matrix[:3], dst=image)
+    """The tint, cut off to 0..255, then the table, in place where the array allows; None is no change."""
+    if tint is not None:
+        image = cv2.transform(image, tint.matrix(), dst=image)
     if table is not None:
         image = cv2.LUT(image, table, dst=image)
     return image

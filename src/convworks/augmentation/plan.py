@@ -1,6 +1,6 @@
 """Data augmentation, more training images from the same ones: drawn first, composed, then applied once.
 
-A draw is a value: whatever a recipe allows becomes one Move and one colour matrix, repeated exactly from
+A draw is a value: whatever a recipe allows becomes one Move and one tint, repeated exactly from
 (seed, epoch, index, view) in any process and any order.
 """
 
@@ -17,7 +17,7 @@ from convworks.augmentation import colour, moves, resample, texture
 from convworks.augmentation.chance import rng as rng
 from convworks.augmentation.resample import Interpolation, Pixels
 from convworks.geometry.boxes import Size
-from convworks.geometry.move import Matrix, Move, crop, identity, matrix
+from convworks.geometry.move import Move, crop, matrix
 from convworks.recipe.options import AugmentationOptions, Border, Resize
 from convworks.samples import Sample
 
@@ -39,7 +39,7 @@ class Drawn:
     move: Move
     border: Border = "reflect"
     interpolation: Interpolation | None = None
-    colour: colour.Matrix | None = None
+    colour: colour.Tint | None = None
     table: colour.Table | None = None
     blur: float = 0.0
     sharpen: float = 0.0
@@ -88,16 +88,15 @@ def draw(
         chosen, strength = list(TRIVIAL.items())[int(rows["trivial"][1] * len(TRIVIAL))]
     canvas, content, border = _canvas(size_in, size_out, resize, options.border)
     part = moves.random_crop(rows["crop"], canvas.size, content, size_out, options.crop_scale)
-    move = canvas.then(crop(part, size_out))
-    steps: list[Matrix] = []
+    joined = crop(part, size_out).matrix @ canvas.matrix
     if chosen in moves.OPERATIONS:
-        steps.append(moves.OPERATIONS[chosen](rows["strength"], size_out, strength))
+        joined = moves.OPERATIONS[chosen](rows["strength"], size_out, strength) @ joined
     for name, operation in moves.OPERATIONS.items():
         knob = getattr(options, name)
         if knob:
-            steps.append(operation(rows[name], size_out, 0.5 if knob is True else knob))
-    for step in steps:
-        move = Move(step @ move.matrix, size_out)
+            step = operation(rows[name], size_out, 0.5 if knob is True else knob)
+            joined = joined if step is moves.STILL else step @ joined
+    move = Move(joined, size_out)
     if border == "inside":
         move = moves.inside(move, size_in)
     curve = colour.CURVES.get(chosen)
@@ -248,22 +247,22 @@ def _canvas(size_in: Size, size_out: Size, resize: Resize, border: Border) -> tu
         shift = matrix([[1, 0, left], [0, 1, top]])
         box = (left, top, left + inner[1], top + inner[0])
         return Move(shift @ crop((0, 0, width, height), inner).matrix, size_out), box, "fill"
-    return identity(size_in), (0, 0, width, height), border
+    return Move(moves.STILL, size_in), (0, 0, width, height), border
 
 
 def _linear(
     options: AugmentationOptions, rows: dict[str, list[float]], chosen: str, strength: float
-) -> colour.Matrix | None:
-    """All linear operations on colours as one matrix, None where there are none."""
-    joined: colour.Matrix | None = None
+) -> colour.Tint | None:
+    """All linear operations on colours as one, None where there are none."""
+    joined: colour.Tint | None = None
     for name, (knob, operation) in colour.LINEAR.items():
         amount = getattr(options, knob)
         if amount:
             step = operation(rows[name], amount)
-            joined = step if joined is None else step @ joined
+            joined = step if joined is None else joined.then(step)
     if chosen in colour.LINEAR:
         step = colour.LINEAR[chosen][1](rows["strength"], strength)
-        joined = step if joined is None else step @ joined
+        joined = step if joined is None else joined.then(step)
     return joined
 
 
