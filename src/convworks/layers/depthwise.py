@@ -1,8 +1,8 @@
 """The gradients of a depthwise convolution, quick on processors, where the library's are not.
 
-On x86 processors oneDNN computes two of them with slow reference code: the weight gradient of any filter larger than
-3x3, and the bfloat16 input gradient of a strided one. Here the first is put together from overlapping 3x3 weight
-gradients of a shifted input (a 5x5 filter: rows and columns 0 to 2 and 2 to 4), and the second is taken in float32.
+On x86 processors oneDNN computes two of them with slow reference code: the weight gradient of any filter wider than
+3, and the bfloat16 input gradient of a strided one. Here the first is put together from weight gradients of 3 columns
+each, of a shifted input (a 5x5 filter: columns 0 to 2 and 2 to 4), and the second is taken in float32.
 The values are those of the plain convolution, up to rounding.
 """
 
@@ -13,7 +13,6 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 Size = tuple[int, int]
 
@@ -40,19 +39,15 @@ def weight_gradient(
     padding: Size,
 ) -> Float[Tensor, "c 1 k k2"]:
     """The gradient for the filters of a convolution with one filter a channel."""
-    height, width = weight.shape[2:]
-    if max(height, width) <= 3 or min(height, width) < 3:
+    width, columns = weight.shape[3], gradient.shape[3]
+    if width <= 3:
         return _backward(gradient, x, weight, stride, padding, "weight")
-    rows, columns = gradient.shape[2:]
-    tall, wide = (rows - 1) * stride[0] + 3, (columns - 1) * stride[1] + 3
-    padded = F.pad(x, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else x
+    wide = (columns - 1) * stride[1] + 3
     whole = torch.empty_like(weight)
-    small = weight[:, :, :3, :3]
-    for top in _starts(height):
-        for left in _starts(width):
-            view = padded[:, :, top : top + tall, left : left + wide]
-            part = _backward(gradient, view, small, stride, (0, 0), "weight")
-            whole[:, :, top : top + 3, left : left + 3] = part
+    for left in _starts(width):
+        seen = _columns(x, left - padding[1], wide)
+        part = _backward(gradient, seen, weight[..., :3], stride, (padding[0], 0), "weight")
+        whole[..., left : left + 3] = part
     return whole
 
 
@@ -73,6 +68,19 @@ def _backward(
         [of == "x", of == "weight", False],
     )
     return both[0 if of == "x" else 1]
+
+
+def _columns(x: Float[Tensor, "n c h w"], first: int, wide: int) -> Float[Tensor, "n c h w2"]:
+    """The columns of `x` from `first` on, `wide` of them, with zeros where it has none."""
+    start, end = max(first, 0), max(first, 0, min(first + wide, x.shape[3]))
+    if end - start == wide:
+        return x[..., start:end]
+    n, channels, height, _ = x.shape
+    out = torch.empty((n, channels, height, wide), dtype=x.dtype, memory_format=torch.channels_last)
+    out[..., : start - first] = 0
+    out[..., end - first :] = 0
+    out[..., start - first : end - first] = x[..., start:end]
+    return out
 
 
 def _starts(size: int) -> list[int]:

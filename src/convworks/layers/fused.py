@@ -142,9 +142,9 @@ def _forward(
     groups: int,
     activation: Activation,
 ) -> Tensor:
-    if activation == "none" or not _has_pointwise(x.dtype):
+    if not _has_pointwise(x.dtype):
         return activated(F.conv2d(x, weight, bias, stride, padding, 1, groups), activation)
-    name, limits = ("hardtanh", [0.0, 6.0]) if activation == "relu6" else ("relu", [])
+    name, limits = ("hardtanh", [0.0, 6.0]) if activation == "relu6" else (activation, [])
     return torch.ops.mkldnn._convolution_pointwise(
         x, weight, bias, padding, stride, (1, 1), groups, name, limits, ""
     )
