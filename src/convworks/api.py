@@ -35,6 +35,7 @@ from convworks.training.team import Team, joined
 
 Part = Literal["all", "train", "val", "test"]
 Watch = Callable[[Iterator[Event]], Iterator[Event]]
+OUTLINED = "instances"  # the task of data that also serve another, so that it has to be asked for
 AnyEvaluation = Evaluation | LabelEvaluation | SceneEvaluation
 
 
@@ -100,7 +101,7 @@ def load(run: str | Path, *, device: str = "auto") -> Trained:
 def propose(data: str | Path, **options: Any) -> Recipe:
     """The recipe for a data set, with a reason for each choice: a value, not a process. Decodes every image once."""
     given = _given(options)
-    dataset = _dataset(data, given.get("data.source", "auto"))
+    dataset = _dataset(data, given.get("data.source", "auto"), given.get("task", ""))
     recipe, *_ = plan.planned(dataset, given, Team(), lambda done, total: None)
     return recipe
 
@@ -115,7 +116,7 @@ def evaluate(
     Raises DataError for a class that the model does not know.
     """
     judge = of if isinstance(of, Model) else load(of, device=device)
-    dataset = _dataset(data)
+    dataset = _dataset(data, task=OUTLINED if judge.task.name == OUTLINED else "")
     records = [record for record in dataset.records if part == "all" or record.split == part]
     if not records:
         raise DataError(f"{dataset.root} has no images of {part}.", fix="part: all, train, val or test")
@@ -209,11 +210,13 @@ def events(
 ) -> Generator[Event, None, Trained | None]:
     """All that `train` does, as the stream of its events; returns the model, or None where it was interrupted."""
     given, reasons = _given(options), None
+    task = given.get("task", "")
     if recipe is not None:
         base = recipe if isinstance(recipe, Recipe) else knobs.read(Path(recipe))
+        task = task or (OUTLINED if base.task == OUTLINED else "")
         reasons = {name: said for name, said in base.reasons.items() if name not in given}
         given = {**knobs.flat(base), **given}
-    dataset = _dataset(data, given.get("data.source", "auto"))
+    dataset = _dataset(data, given.get("data.source", "auto"), task)
     folder = Path(run) if run is not None else runs.free_folder(Path("runs"), dataset.root.resolve().name)
     with joined(model.find_device(given.get("compute.device", "auto"))) as team:
         folder = Path(team.from_leader(str(folder)))
@@ -235,7 +238,7 @@ def resumed(
         try:
             recipe = knobs.read(settled)
             before = (place or Run(folder)).read_data()
-            dataset = _dataset(data or before["root"], recipe.data.source)
+            dataset = _dataset(data or before["root"], recipe.data.source, recipe.task)
         except ConvworksError:
             if place:
                 place.close()
@@ -294,8 +297,8 @@ def _written(
     )
 
 
-def _dataset(data: str | Path, source: str = "auto") -> DataSet:
-    dataset = prepare.read(Path(data), source)
+def _dataset(data: str | Path, source: str = "auto", task: str = "") -> DataSet:
+    dataset = prepare.read(Path(data), source, task)
     if dataset.task not in tasks.TASKS:
         raise DataError(f"{data} is a set for {dataset.task}, which this version does not train yet.")
     return replace(dataset, root=dataset.root.resolve())

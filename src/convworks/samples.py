@@ -164,13 +164,14 @@ Box = tuple[float, float, float, float]
 class Found:
     """One object that a net found: its class, the probability of it, and its box (xyxy, original pixels).
 
-    `polygons` are the rings of its outline, x, y, x, y, ... in pixels; empty where the net draws none.
+    `runs` is its mask, of the size of the picture, as COCO's run lengths: down the columns, zeros first; empty where
+    the net draws no outline.
     """
 
     name: str
     probability: float
     box: Box
-    polygons: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,7 @@ class Detection:
             "size": list(self.size),
             "found": [
                 {"class": one.name, "probability": one.probability, "box": list(one.box)}
-                | ({"polygons": [list(ring) for ring in one.polygons]} if one.polygons else {})
+                | ({"mask": {"size": list(self.size[::-1]), "counts": list(one.runs)}} if one.runs else {})
                 for one in self.found
             ],
         }

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 from convworks import tasks
 from convworks.backbones.contract import Stage
+from convworks.detectors.prototypes import Said
 from convworks.errors import RecipeError
 from convworks.geometry.move import crop, identity
 from convworks.samples import IGNORE, Sample
@@ -46,7 +48,9 @@ def samples(n: int) -> list[Sample]:
         here = Sample(image=image, label=number % len(NAMES), shows=shows, class_map=class_map)
         if number != BARE:
             box = np.array([[4, 4, 8 + number % 5, 12]], np.float32)
-            here = replace(here, boxes=box, labels=np.array([number % len(NAMES)]))
+            mask = np.zeros((1, SIDE, SIDE), np.bool_)
+            mask[0, 4:12, 4 : 8 + number % 5] = True
+            here = replace(here, boxes=box, labels=np.array([number % len(NAMES)]), masks=mask)
         made.append(here)
     return made
 
@@ -55,7 +59,7 @@ def targets(name: str, n: int) -> dict[str, Tensor]:
     return dict(tasks.find(name).targets(samples(n)))
 
 
-def perfect(name: str, wanted: dict[str, Tensor]) -> Tensor:
+def perfect(name: str, wanted: dict[str, Tensor]) -> Any:
     """Outputs that say the targets and nothing else; a new task adds its own."""
     if name == "segmentation":
         known = wanted["class_map"].long().clamp(max=len(NAMES) - 1)
@@ -66,20 +70,23 @@ def perfect(name: str, wanted: dict[str, Tensor]) -> Tensor:
         box = wanted["box"][:, None].expand(-1, 16, -1)
         known = 50.0 * nn.functional.one_hot(wanted["label"].clamp(min=0), len(NAMES)).float()
         return torch.cat([places, sure[..., None], box, known[:, None].expand(-1, 16, -1)], -1)
-    if name == "detection":
+    if name in ("detection", "instances"):
         rows = torch.zeros(len(wanted["boxes"]), wanted["boxes"].shape[1], 7 + len(NAMES))
         rows[..., :2] = (wanted["boxes"][..., :2] + wanted["boxes"][..., 2:]) / 2
         rows[..., 2], rows[..., 3:7], rows[..., 7:] = 4.0, wanted["boxes"], -50.0
         for image, place in (wanted["labels"] >= 0).nonzero().tolist():
             rows[image, place, 7 + int(wanted["labels"][image, place])] = 50.0
-        return rows
+        if name == "detection":
+            return rows
+        full = torch.full((len(rows), 1, SIDE, SIDE), 50.0)
+        return Said(rows=rows, shares=torch.ones(*rows.shape[:2], 1), prototypes=full)
     if name == "multilabel":
         return 100.0 * wanted["shows"] - 50.0
     assert name == "classification"
     return 50.0 * nn.functional.one_hot(wanted["label"], len(NAMES)).float()
 
 
-def predictions(name: str, outputs: Tensor) -> list[Any]:
+def predictions(name: str, outputs: Any) -> list[Any]:
     """What a task says of its outputs, in pictures of the size of the frame."""
     task = tasks.find(name)
     answers = task.decode(outputs, NAMES)
@@ -89,7 +96,7 @@ def predictions(name: str, outputs: Tensor) -> list[Any]:
     return [task.scenes.restore(answer, move, (SIDE, SIDE), NAMES) for answer in answers]
 
 
-def value(name: str, outputs: Tensor, n: int) -> float:
+def value(name: str, outputs: Any, n: int) -> float:
     """How well outputs do on the samples, in [0, 1]."""
     task, said, there = tasks.find(name), predictions(name, outputs), samples(n)
     if task.several:
@@ -115,7 +122,7 @@ def test_it_overfits_eight_samples(name: str) -> None:
         optimiser.zero_grad()
         (loss.total / loss.weight).backward()
         optimiser.step()
-    assert value(name, head(given).detach(), 8) > 0.9
+    assert value(name, tree_map(torch.detach, head(given)), 8) > 0.9
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
@@ -129,12 +136,14 @@ def test_the_loss_is_the_mean_however_the_batch_is_cut(name: str, sizes: tuple[i
     task = tasks.find(name)
     wanted = targets(name, 9)
     exact = perfect(name, wanted)
-    outputs = exact * 0.01 + torch.randn(exact.shape, generator=torch.Generator().manual_seed(1))
+    draw = torch.Generator().manual_seed(1)
+    outputs = tree_map(lambda one: one * 0.01 + torch.randn(one.shape, generator=draw), exact)
     whole = task.loss(outputs, wanted, 0.0)
     total, weight, begin = torch.zeros(()), torch.zeros(()), 0
     for size in sizes:
         part = slice(begin, begin + size)
-        loss = task.loss(outputs[part], {key: one[part] for key, one in wanted.items()}, 0.0)
+        cut = tree_map(lambda one, part=part: one[part], outputs)
+        loss = task.loss(cut, {key: one[part] for key, one in wanted.items()}, 0.0)
         total, weight, begin = total + loss.total, weight + loss.weight, begin + size
     torch.testing.assert_close(total / weight, whole.total / whole.weight)
 
@@ -142,11 +151,12 @@ def test_the_loss_is_the_mean_however_the_batch_is_cut(name: str, sizes: tuple[i
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_a_head_reads_every_size_and_no_pictures_at_all(name: str) -> None:
     head = tasks.find(name).head(INFO, len(NAMES), 0.2).eval()
-    assert head(maps(2)).shape[0] == 2
-    assert head([one[:0] for one in maps(2)]).shape[0] == 0
+    assert {len(one) for one in tree_leaves(head(maps(2)))} == {2}
+    assert {len(one) for one in tree_leaves(head([one[:0] for one in maps(2)]))} == {0}
     odd = [torch.randn(2, stage.channels, 12 // stage.stride, 20 // stage.stride) for stage in INFO]
     here = 1 if name in ("classification", "multilabel", "segmentation") else -1  # where the classes are
-    assert head(odd).shape[here] == head(maps(2)).shape[here]
+    first, second = (tree_leaves(head(given))[0] for given in (odd, maps(2)))
+    assert first.shape[here] == second.shape[here]
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -160,6 +170,7 @@ def test_an_answer_comes_back_into_the_original_picture(name: str) -> None:
         image=np.repeat(np.repeat(sample.image, 3, 0), 2, 1),
         boxes=sample.boxes * np.array([2, 3, 2, 3], np.float32),
         labels=sample.labels,
+        masks=np.repeat(np.repeat(sample.masks, 3, 1), 2, 2),
         class_map=np.repeat(np.repeat(sample.class_map, 3, 0), 2, 1),
     )
     assert task.scenes.summarise([task.scenes.observe(said, larger, NAMES)], NAMES).value > 0.8

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Split = Literal["train", "val", "test", ""]
-Task = Literal["classification", "multilabel", "localization", "detection", "segmentation"]
+Task = Literal["classification", "multilabel", "localization", "detection", "segmentation", "instances"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

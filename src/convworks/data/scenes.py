@@ -76,7 +76,7 @@ class SceneStore:
 
 def crowded(dataset: DataSet) -> bool:
     """Whether regions of many objects are of use: to a detector, which must not learn that nothing is there."""
-    return dataset.task == "detection"
+    return dataset.task in ("detection", "instances")
 
 
 def smaller(sample: Sample, side: int) -> Sample:

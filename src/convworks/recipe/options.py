@@ -18,7 +18,7 @@ from typing import Any, Literal
 from convworks.errors import ConvworksError, RecipeError, unknown
 
 Auto = Literal["auto"]
-Task = Literal["classification", "multilabel", "localization", "detection", "segmentation"]
+Task = Literal["classification", "multilabel", "localization", "detection", "segmentation", "instances"]
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]

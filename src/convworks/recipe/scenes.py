@@ -13,7 +13,7 @@ from convworks.recipe.options import Recipe, with_values
 from convworks.recipe.propose import BackboneFacts, with_values_and_reasons
 from convworks.recipe.scales import BLOCK, coarsest_stride, detector_input, finest_stride
 
-SEEN = {"localization": 6_000, "detection": 7_000, "segmentation": 12_000}
+SEEN = {"localization": 6_000, "detection": 7_000, "instances": 7_000, "segmentation": 12_000}
 """Images that pass while a pretrained net learns, repeats counted."""
 LONGEST = 640
 """Longer side, in pixels, beyond which a frame grows for the sake of small objects only."""
@@ -28,16 +28,16 @@ def propose_scene(
     """
     task, n = fingerprint.task, max(fingerprint.images, 1)
     values: dict[str, Any] = {"task": task}
-    why: dict[str, str] = {"task": "what the annotations hold"}
+    asked = task == "instances"
+    boxed = asked or task == "detection"
+    why: dict[str, str] = {"task": "you asked for outlines" if asked else "what the annotations hold"}
 
     def set_value(name: str, value: Any, reason: str) -> None:
         values[name], why[name] = value, reason
 
     longer, said = frame_side(fingerprint)
     set_value("data.input_size", longer, said)
-    set_value(
-        "data.resize", "letterbox" if task == "detection" else "squash", "everything stays in the frame"
-    )
+    set_value("data.resize", "letterbox" if boxed else "squash", "everything stays in the frame")
     if not facts.pretrained:
         set_value("transfer.mode", "scratch", f"{facts.name} has no weights to start from")
     else:
@@ -55,7 +55,7 @@ def propose_scene(
     if task == "segmentation":
         set_value("data.crop", min(320, longer), "parts of the frame give more variety in the same time")
         set_value("augmentation.crop_scale", 0.12, "objects from two thirds to twice their size")
-    elif task == "detection":
+    elif boxed:
         finest, coarsest, said = strides(fingerprint, longer)
         set_value("model.finest", finest, said)
         set_value("model.coarsest", coarsest, said)
@@ -79,7 +79,7 @@ def frame_side(fingerprint: Fingerprint) -> tuple[int, str]:
     if fingerprint.task == "localization":
         return 224, "one object fills much of the picture"
     small, _, large = fingerprint.objects
-    if fingerprint.task == "detection" and small > 0:
+    if fingerprint.task in ("detection", "instances") and small > 0:
         needed = detector_input(small, large, side)
         chosen = min(
             max(needed.side, min(blocks_of(side), 320)), max(LONGEST, needed.side if not needed.tile else 0)

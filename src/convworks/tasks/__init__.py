@@ -16,6 +16,7 @@ TASKS = {
     "localization": "convworks.tasks.localization:LOCALIZATION",
     "detection": "convworks.tasks.detection:DETECTION",
     "segmentation": "convworks.tasks.segmentation:SEGMENTATION",
+    "instances": "convworks.tasks.instances:INSTANCES",
 }
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from convworks.data import audit, bands, decode, measure, sources, split
+from convworks.data.asked import asked
 from convworks.data.audit import Audit
 from convworks.data.bands import Scaling
 from convworks.data.cache import ImageCache
@@ -36,7 +37,7 @@ from convworks.recipe.options import DataOptions
 
 Part = Literal["learn", "tune", "measure"]
 SAMPLED = 200  # headers that are read for the sizes of a set
-SCENES = ("localization", "detection", "segmentation")  # tasks whose answers have a place in the picture
+SCENES = ("localization", "detection", "segmentation", "instances")  # tasks whose answers have a place in the picture
 MEMORY = 0.3  # share of the free memory that pictures may fill
 
 
@@ -286,9 +287,12 @@ def free_memory() -> int:
         return 4 << 30
 
 
-def read(root: Path, source: str = "auto") -> DataSet:
-    """The data set in a folder or a file, read as the format `source`; raises DataError for what is none."""
-    return settled(sources.read(root, source=source))
+def read(root: Path, source: str = "auto", task: str = "") -> DataSet:
+    """The data set in a folder or a file, read as the format `source`, for `task`.
+
+    Raises DataError for what is none, or does not serve that task.
+    """
+    return asked(settled(sources.read(root, source=source)), task)
 
 
 def _parts(

@@ -26,7 +26,7 @@ def findings(seen: Seen) -> Iterator[Finding]:
             objects.update(box.name for box in record.boxes)
     if not images:
         return
-    yield from _imbalance(seen, objects if seen.dataset.task == "detection" else images)
+    yield from _imbalance(seen, objects if seen.dataset.task in ("detection", "instances") else images)
     yield from _few(seen, images)
     if seen.dataset.task == "multilabel":
         yield from _sets(seen, images)
@@ -35,7 +35,7 @@ def findings(seen: Seen) -> Iterator[Finding]:
 def _imbalance(seen: Seen, counts: Counter[str]) -> Iterator[Finding]:
     (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
     if largest > IMBALANCE * smallest:
-        what = "objects" if seen.dataset.task == "detection" else "images"
+        what = "objects" if seen.dataset.task in ("detection", "instances") else "images"
         single = seen.dataset.task in ("classification", "localization")
         share = largest / counts.total()
         yield about(

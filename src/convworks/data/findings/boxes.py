@@ -32,7 +32,7 @@ EMPTY = 0.5
 def findings(seen: Seen) -> Iterator[Finding]:
     """What is wrong with the boxes of a data set that has them."""
     found = objects(seen)
-    if not len(found.boxes) and seen.dataset.task not in ("detection", "localization"):
+    if not len(found.boxes) and seen.dataset.task not in ("detection", "instances", "localization"):
         return
     yield from _none(seen)
     whole = found.only(found.whole)

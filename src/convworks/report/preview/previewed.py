@@ -106,7 +106,7 @@ def preview(
         raise RecipeError(f"images = {images}, draws = {draws}.", expected=f"each from 1 to {MOST}")
     given = {knobs.find(name.replace("__", ".")): value for name, value in options.items()}
     given = {name: knobs.checked(name, value) for name, value in given.items()}
-    dataset = prepare.read(Path(data), str(given.get("data.source", "auto")))
+    dataset = prepare.read(Path(data), str(given.get("data.source", "auto")), str(given.get("task", "")))
     if page is not None:
         outside(Path(page), dataset)
     recipe, setting, side = _planned(dataset, given)

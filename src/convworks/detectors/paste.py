@@ -1,0 +1,58 @@
+"""From a small map of how sure a net is of an object to the pixels of the picture that the object has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import Move, matrix
+
+MARGIN = 2  # cells around what a box covers of a map, between which values are read
+
+
+def pixels_in(box: Sequence[float], size: Size) -> tuple[int, int, int, int]:
+    """The pixels (xyxy) of a picture of `size` (height, width) whose middle lies in a box.
+
+    >>> pixels_in((0.4, 0.6, 3.5, 9.0), (5, 5))
+    (0, 1, 3, 5)
+    """
+    left, top, right, bottom = (int(np.ceil(edge - 0.5)) for edge in box)
+    (height, width) = size
+    return max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+
+
+def window(box: Sequence[float], way: Move) -> tuple[int, int, int, int]:
+    """The cells (xyxy) of a map that are read for a box of the picture from which `way` leads to the map.
+
+    >>> window((8, 8, 16, 16), Move(matrix([[0.25, 0, 0], [0, 0.25, 0]]), (8, 8)))
+    (0, 0, 6, 6)
+    """
+    height, width = way.size
+    ((left, top, right, bottom),) = way.boxes(np.array([box], np.float64)).tolist()
+    x0, y0 = max(int(np.floor(left)) - MARGIN, 0), max(int(np.floor(top)) - MARGIN, 0)
+    x1, y1 = min(int(np.ceil(right)) + MARGIN, width), min(int(np.ceil(bottom)) + MARGIN, height)
+    return min(x0, width - 1), min(y0, height - 1), max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def pasted(
+    logits: Float[np.ndarray, "h w"], corner: tuple[int, int], way: Move, pixels: tuple[int, int, int, int]
+) -> Bool[np.ndarray, "h2 w2"]:
+    """Which of the `pixels` (xyxy) of a picture are the object's: where logits are above 0, read between their middles.
+
+    `logits` are those of a part of a map that begins at the cell `corner` (x, y); `way` leads from the picture to the
+    map.
+    """
+    left, top, right, bottom = pixels
+    shift, back = matrix([[1, 0, left], [0, 1, top]]), matrix([[1, 0, -corner[0]], [0, 1, -corner[1]]])
+    on_middles = TO_MIDDLES @ back @ way.matrix @ shift @ FROM_MIDDLES
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (right - left, bottom - top)
+    grown = cv2.warpAffine(
+        np.ascontiguousarray(logits), on_middles[:2], size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return grown > 0
