@@ -37,7 +37,8 @@ from convworks.recipe.options import DataOptions
 
 Part = Literal["learn", "tune", "measure"]
 SAMPLED = 200  # headers that are read for the sizes of a set
-SCENES = ("localization", "detection", "segmentation", "instances")  # tasks whose answers have a place in the picture
+SCENES = ("localization", "detection", "segmentation", "instances")
+"""Tasks whose answers have a place in the picture."""
 MEMORY = 0.3  # share of the free memory that pictures may fill
 
 

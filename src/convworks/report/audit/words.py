@@ -10,7 +10,12 @@ from convworks.data.audit import Audit
 from convworks.data.names import count, few, shown
 from convworks.data.overview import Overview, Part, overview
 
-KINDS = {"detection": "boxes", "instances": "outlines of objects", "localization": "one box an image", "segmentation": "masks"}
+KINDS = {
+    "detection": "boxes",
+    "instances": "outlines of objects",
+    "localization": "one box an image",
+    "segmentation": "masks",
+}
 """What a task beside classification is about, in words."""
 
 
