@@ -1,4 +1,4 @@
-"""One net, one loss, many systems: each learns, each lives with emptiness, and the parts earn their places."""
+"""One net, one loss, many systems: what each part is worth, on shapes, with the same training for all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torchvision.ops import box_iou
 
+from convworks.backbones.contract import Stage
 from convworks.data.synthetic import flat_scene
 from convworks.detectors.answer import Truth
-from convworks.detectors.presets import PRESETS
 from convworks.detectors.two_stage import System, TwoStage, answered, loss
 from convworks.metrics.average_precision import table
 from convworks.metrics.matches import coco_matches
@@ -21,6 +21,7 @@ from convworks.regions import pooling
 from convworks.regions.proposals import clustered
 from convworks.regions.region_network import Limits, proposed
 
+MAP = [Stage(name="map", channels=64, stride=8)]
 CLASSES, SIDE = ["ellipse", "rectangle", "triangle"], 96
 
 
@@ -73,7 +74,7 @@ def trained(system: System, steps: int = 400) -> TwoStage:
     """The shared trainer: 800 shapes, 8 a step."""
     torch.manual_seed(0)
     images, truths = shapes(800, 0)
-    net = TwoStage(system, body(), 64, 8, 1)
+    net = TwoStage(system, body(), MAP, 1)
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     generator = torch.Generator().manual_seed(1)
@@ -132,9 +133,7 @@ def test_a_region_network_finds_nearly_all_with_sixty_boxes() -> None:
     images, truths = shapes(150, 1)
     assert net.regions is not None
     with torch.no_grad():
-        maps = net(images)
-        logits, told = net.regions(maps)
-    references = net.regions.anchors(maps)
+        logits, told, references = net.searched(net(images))
     reached = [
         box_iou(proposed(logit, tell, references, (SIDE, SIDE), NETWORK.testing)[0], truth.boxes).amax(0)
         for logit, tell, truth in zip(logits, told, truths, strict=True)
@@ -146,37 +145,9 @@ def test_a_region_network_finds_nearly_all_with_sixty_boxes() -> None:
     assert measured[0] >= 0.95
 
 
-@pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("objects", [0, 1, 3])
-def test_every_preset_learns_from_and_answers_any_number_of_objects(name: str, objects: int) -> None:
-    torch.manual_seed(0)
-    system = replace(PRESETS[name], scales=(16.0, 32.0))
-    net = TwoStage(system, body(), 64, 8, 3, hidden=16)
-    images, truths = shapes(4, 3)
-    some = [
-        Truth(
-            boxes=one.boxes.repeat(3, 1)[:objects], labels=one.labels.repeat(3)[:objects], aside=one.boxes[:1]
-        )
-        for one in truths[:2]
-    ]
-    given = [torch.tensor([[0.0, 0, 40, 40], [30, 20, 80, 90]]), torch.zeros(0, 4)]
-    parts = loss(net, images[:2], some, given, torch.Generator().manual_seed(0))
-    torch.stack(list(parts.values())).sum().backward()
-    assert all(torch.isfinite(part) for part in parts.values())
-    for parameter in net.parameters():
-        assert parameter.grad is None or bool(torch.isfinite(parameter.grad).all())
-    found = answered(net.eval(), images[:2], given, least=0.0)
-    assert len(found) == 2
-    for one in found:
-        assert one.boxes.shape == (len(one.scores), 4)
-        assert (np.diff(one.scores) <= 0).all()
-        assert (one.boxes >= -1e-3).all()
-        assert (one.boxes <= SIDE + 1e-3).all()
-
-
 def test_a_picture_whose_net_is_sure_is_answered_by_its_objects() -> None:
     """Heads set by hand: every region is a triangle and moves nowhere, so the given boxes come back."""
-    net = TwoStage(System(source="given", read=five), body(), 64, 8, 3, hidden=8).eval()
+    net = TwoStage(System(source="given", read=five), body(), MAP, 3, hidden=8).eval()
     assert net.places is not None
     for layer in (net.names, net.places):
         nn.init.zeros_(layer.weight)

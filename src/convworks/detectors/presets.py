@@ -38,6 +38,10 @@ PRESETS: Mapping[str, System] = {
     "fast_rcnn": System(source="selective search", read=pooled),
     # The boxes come from the map as well.
     "faster_rcnn": System(source="region network", read=aligned),
+    # On maps of several strides, so that small objects keep their cells and large ones are seen whole.
+    "faster_rcnn_pyramid": System(
+        source="region network", read=aligned, pyramid=True, scales=(32.0, 64.0, 128.0, 256.0, 512.0)
+    ),
     # The same boxes in every picture: the regression makes up for it.
     "rcnn_minus_r": System(source="clusters", read=pyramid),
     # Ten views of each region, read again where it moved to, and a vote.

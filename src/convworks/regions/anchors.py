@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 SCALES = (128.0, 256.0, 512.0)
@@ -19,30 +19,29 @@ RATIOS = (0.5, 1.0, 2.0)
 
 
 def base(scales: Sequence[float] = SCALES, ratios: Sequence[float] = RATIOS) -> Float[Tensor, "a 4"]:
-    """The anchors of one cell about the origin: all ratios of the first scale, then of the next.
+    """The anchors of one cell about the origin, to whole pixels: all scales of the first ratio, then of the next.
 
-    >>> base((8,), (4,)).tolist()
-    [[-2.0, -8.0, 2.0, 8.0]]
+    >>> base((8, 4), (4,)).tolist()
+    [[-2.0, -8.0, 2.0, 8.0], [-1.0, -4.0, 1.0, 4.0]]
     """
-    sides = [(scale / math.sqrt(ratio), scale * math.sqrt(ratio)) for scale in scales for ratio in ratios]
-    half = torch.tensor(sides) / 2
+    sides = [(scale / math.sqrt(ratio), scale * math.sqrt(ratio)) for ratio in ratios for scale in scales]
+    half = (torch.tensor(sides) / 2).round()
     return torch.cat([-half, half], 1)
 
 
-def anchors(shape: tuple[int, int], stride: int, cell: Float[Tensor, "a 4"]) -> Float[Tensor, "n 4"]:
-    """The anchors of a map of `shape` (height, width), about the centres of its cells: cell by cell, line by line.
+def anchors(
+    shape: tuple[int, int], stride: int, cell: Float[Tensor, "a 4"], centre: float | None = None
+) -> Float[Tensor, "n 4"]:
+    """The anchors of a map of `shape` (height, width), about what its cells see: cell by cell, line by line.
+
+    `centre` is the middle of what the first cell sees, in pixels from the picture's edge; that of its square if None.
 
     >>> anchors((1, 2), 8, base((4,), (1,))).tolist()
     [[2.0, 2.0, 6.0, 6.0], [10.0, 2.0, 14.0, 6.0]]
     """
-    down = (torch.arange(shape[0], device=cell.device) + 0.5) * stride
-    across = (torch.arange(shape[1], device=cell.device) + 0.5) * stride
+    first = stride / 2 if centre is None else centre
+    down = torch.arange(shape[0], device=cell.device) * stride + first
+    across = torch.arange(shape[1], device=cell.device) * stride + first
     y, x = torch.meshgrid(down, across, indexing="ij")
     centres = torch.stack([x, y, x, y], -1).reshape(-1, 1, 4)
     return (centres + cell).reshape(-1, 4)
-
-
-def inside(boxes: Float[Tensor, "n 4"], size: tuple[int, int]) -> Bool[Tensor, "n"]:
-    """Which anchors lie wholly in a frame of `size` (height, width): the others learn nothing."""
-    height, width = size
-    return (boxes[:, :2] >= 0).all(1) & (boxes[:, 2] <= width) & (boxes[:, 3] <= height)

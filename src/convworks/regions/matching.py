@@ -42,6 +42,25 @@ def by_overlap(
     return found
 
 
+def excused(
+    matches: Int[Tensor, "n"], boxes: Float[Tensor, "n 4"], aside: Float[Tensor, "c 4"]
+) -> Int[Tensor, "n"]:
+    """The matches, but background is ignored where half of its box or more lies in a region of `aside`.
+
+    Such a region (a crowd, an object too hard to tell) holds objects that nobody outlined.
+
+    >>> excused(torch.tensor([-1, -1]), torch.tensor([[0.0, 0, 2, 2], [4, 0, 9, 2]]), torch.tensor([[0.0, 0, 5, 5]]))
+    tensor([-2, -1])
+    """
+    if not len(aside):
+        return matches
+    low = torch.maximum(boxes[:, None, :2], aside[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], aside[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(-1).amax(1)
+    inside = shared >= 0.5 * (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    return torch.where(inside & (matches == BACKGROUND), IGNORED, matches)
+
+
 def bipartite(cost: Float[Tensor, "n m"]) -> Int[Tensor, "n"]:
     """One candidate for each object, no two the same, so that the sum of the costs is the smallest there is.
 

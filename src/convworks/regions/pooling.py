@@ -7,6 +7,7 @@ tells which picture of the batch each box is of.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -125,10 +126,28 @@ def aligned(
 ) -> Float[Tensor, "n c p q"]:
     """The mean of `samples` x `samples` values of each bin, read between the cells and never rounded.
 
+    What is thinner than a cell is read as one cell.
+
     Source: Mask R-CNN (1703.06870), section 3; torchvision's operator, its half-pixel shift on.
     """
-    regions = torch.cat([rows.to(boxes.dtype)[:, None], boxes], 1)
+    far = torch.maximum(boxes[:, 2:], boxes[:, :2] + 1 / scale)
+    regions = torch.cat([rows.to(boxes.dtype)[:, None], boxes[:, :2], far], 1)
     return roi_align(features, regions.to(features.dtype), size, scale, samples, aligned=True)
+
+
+def level(boxes: Float[Tensor, "n 4"], strides: Sequence[int]) -> Int[Tensor, "n"]:
+    """The map of a pyramid from which each region is read: one of 224 pixels a side from that of stride 16.
+
+    A region twice as large is read from the next coarser map. `strides` double from map to map.
+
+    Source: Feature pyramid networks (1612.03144), equation 1.
+
+    >>> level(torch.tensor([[0.0, 0, 224, 224], [0, 0, 111, 112], [0, 0, 9, 9]]), (4, 8, 16, 32)).tolist()
+    [2, 0, 0]
+    """
+    side = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1).sqrt()
+    place = torch.floor(4 + torch.log2(side / 224) + 1e-6) - math.log2(strides[0])
+    return place.clamp(0, len(strides) - 1).long()
 
 
 def _rounded(values: Tensor) -> Int[Tensor, "n 4"]:

@@ -22,6 +22,8 @@ Found = tuple[Float[Tensor, "f 4"], Float[Tensor, "f"], Int[Tensor, "f"]]
 
 PRUNE = 0.95
 """IoU above which two boxes of a class are the same region to score again."""
+THIN = 0.01
+"""Pixels that a box is wide and high at least."""
 
 
 def iterated(boxes: Float[Tensor, "n 4"], judge: Judge, *, rounds: int = 2, least: float = 0.05) -> Found:
@@ -59,9 +61,11 @@ def settled(
 ) -> tuple[Float[Tensor, "k 4"], Float[Tensor, "k"], Int[Tensor, "k"]]:
     """The boxes that stay, at most `most`, by falling score, each where those that agree with it put it.
 
-    Of two boxes of a class with an IoU above `suppress` the better stays; `vote` is the IoU from which a box votes,
-    None for no vote.
+    Boxes thinner than a hundredth of a pixel go. Of two boxes of a class with an IoU above `suppress` the better stays;
+    `vote` is the IoU from which a box votes, None for no vote.
     """
+    there = ((boxes[:, 2:] - boxes[:, :2]) >= THIN).all(1)
+    boxes, scores, labels = boxes[there], scores[there], labels[there]
     kept = per_class(boxes, scores, labels, suppress, most)
     places = boxes[kept]
     if vote is not None:

@@ -1,0 +1,180 @@
+"""Faster R-CNN, on one map and on a pyramid, is torchvision's: with its weights its losses and answers are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.ops import MultiScaleRoIAlign
+
+from convworks.backbones.contract import Stage
+from convworks.detectors.answer import Truth
+from convworks.detectors.presets import PRESETS
+from convworks.detectors.two_stage import TwoStage, answered, loss
+from convworks.regions.matching import BACKGROUND, IGNORED
+from convworks.regions.region_network import Limits
+from convworks.regions.sampling import sampled
+
+CLASSES, WIDTH, SIZE = 3, 12, (128, 192)
+SCALES = {"faster_rcnn": (16.0, 32.0, 64.0), "faster_rcnn_pyramid": (16.0, 32.0, 64.0, 128.0)}
+TRAINING, TESTING = Limits(before=200, after=150, side=1e-3), Limits(before=100, after=60, side=1e-3)
+
+
+class Steps(nn.Module):
+    """Maps of stride 4, 8 and 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 7, 4, 3)
+        self.second = nn.Conv2d(8, 10, 3, 2, 1)
+        self.third = nn.Conv2d(10, WIDTH, 3, 2, 1)
+        self.out_channels = WIDTH
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.third(self.second(self.first(x).relu()).relu()).relu()
+
+
+class Several(nn.Module):
+    """The maps of torchvision's pyramid without the one that nothing is read from."""
+
+    def __init__(self, pyramid: nn.Module) -> None:
+        super().__init__()
+        self.pyramid = pyramid
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return list(self.pyramid(x).values())[:-1]
+
+
+class Drawn:
+    """Our sampling in the place of theirs, from the same seed."""
+
+    def __init__(self, generator: torch.Generator, count: int, foreground: float) -> None:
+        self.generator, self.count, self.foreground = generator, count, foreground
+
+    def __call__(self, labels: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        chosen = [self.one(label.long()) for label in labels]
+        return [one * (label >= 1) for one, label in zip(chosen, labels, strict=True)], [
+            one * (label == 0) for one, label in zip(chosen, labels, strict=True)
+        ]
+
+    def one(self, labels: Tensor) -> Tensor:
+        matches = torch.where(labels == 0, BACKGROUND, torch.where(labels < 0, IGNORED, labels))
+        rows = sampled(matches, count=self.count, foreground=self.foreground, generator=self.generator)
+        return torch.zeros_like(labels).index_fill(0, rows, 1)
+
+
+def theirs(name: str, seed: torch.Generator) -> FasterRCNN:
+    """torchvision's, its weights large enough that its answers differ from each other."""
+    torch.manual_seed(3)
+    pyramid = name == "faster_rcnn_pyramid"
+    body = Steps()
+    whole = BackboneWithFPN(body, {"first": "0", "second": "1", "third": "2"}, [8, 10, WIDTH], WIDTH)
+    scales = SCALES[name]
+    net = FasterRCNN(
+        whole if pyramid else body,
+        CLASSES + 1,
+        rpn_anchor_generator=AnchorGenerator(
+            tuple((scale,) for scale in scales) if pyramid else (scales,),
+            ((0.5, 1.0, 2.0),) * (len(scales) if pyramid else 1),
+        ),
+        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2"] if pyramid else ["0"], 7, 2),
+        image_mean=[0.0] * 3,
+        image_std=[1.0] * 3,
+        min_size=SIZE[0],
+        max_size=SIZE[1],
+        rpn_pre_nms_top_n_train=TRAINING.before,
+        rpn_post_nms_top_n_train=TRAINING.after,
+        rpn_pre_nms_top_n_test=TESTING.before,
+        rpn_post_nms_top_n_test=TESTING.after,
+        box_batch_size_per_image=64,
+    )
+    for parameter in net.parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter)
+        else:
+            nn.init.normal_(parameter, std=0.1)
+    net.rpn.fg_bg_sampler = Drawn(seed, 256, 0.5)
+    net.roi_heads.fg_bg_sampler = Drawn(seed, 64, 0.25)
+    return net
+
+
+def ours(name: str, their: FasterRCNN) -> TwoStage:
+    """Ours with their body and their weights: background is their first class and our last."""
+    system = replace(PRESETS[name], scales=SCALES[name], training=TRAINING, testing=TESTING, suppress=0.5)
+    strides = (4, 8, 16) if system.pyramid else (16,)
+    stages = [Stage(name="map", channels=WIDTH, stride=stride, centre=0.0) for stride in strides]
+    body = Several(their.backbone) if system.pyramid else their.backbone
+    net = TwoStage(system, body, stages, CLASSES, hidden=1024)
+    assert net.regions is not None and net.places is not None
+    net.regions.conv.load_state_dict(their.rpn.head.conv[0][0].state_dict())
+    net.regions.objectness.load_state_dict(their.rpn.head.cls_logits.state_dict())
+    net.regions.boxes.load_state_dict(their.rpn.head.bbox_pred.state_dict())
+    heads = their.roi_heads
+    net.hidden[0].load_state_dict(heads.box_head.fc6.state_dict())
+    net.hidden[2].load_state_dict(heads.box_head.fc7.state_dict())
+    for own, other, size in (
+        (net.names, heads.box_predictor.cls_score, 1),
+        (net.places, heads.box_predictor.bbox_pred, 4),
+    ):
+        with torch.no_grad():
+            for parameter, given in zip(own.parameters(), other.parameters(), strict=True):
+                turned = torch.cat([given[size:], given[:size]]) if size == 1 else given[size:]
+                parameter.copy_(turned)
+    return net
+
+
+def pictures() -> tuple[Tensor, list[Truth]]:
+    """Three pictures: with four objects, some at the border and one of two pixels, with one, and without any."""
+    images = torch.rand(3, 3, *SIZE, generator=torch.Generator().manual_seed(5))
+    boxes = torch.tensor(
+        [[0.0, 0, 30, 40], [50, 20, 120, 110], [90, 30, 92, 33], [140, 70, 192, 128], [20, 20, 90, 60]]
+    )
+    labels = torch.tensor([0, 2, 1, 1, 2])
+    return images, [
+        Truth(boxes=boxes[rows], labels=labels[rows], aside=boxes[:0])
+        for rows in (slice(0, 4), slice(4, 5), slice(0, 0))
+    ]
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_losses_and_gradients_equal_torchvisions(name: str) -> None:
+    their = theirs(name, torch.Generator().manual_seed(1)).train()
+    own = ours(name, their).train()
+    images, truths = pictures()
+    targets: list[dict[str, Any]] = [{"boxes": one.boxes, "labels": one.labels + 1} for one in truths]
+    expected = their(list(images), targets)
+    found = loss(own, images, truths, [], torch.Generator().manual_seed(1))
+    names = {
+        "objectness": "loss_objectness",
+        "proposals": "loss_rpn_box_reg",
+        "names": "loss_classifier",
+        "places": "loss_box_reg",
+    }
+    assert set(found) == set(names)
+    for part, word in names.items():
+        assert float(expected[word].detach()) > 0.01
+        torch.testing.assert_close(found[part], expected[word], atol=1e-4, rtol=1e-4)
+    first = their.backbone.body.first if name.endswith("pyramid") else their.backbone.first
+    slopes = [torch.autograd.grad(sum(losses.values()), first.weight)[0] for losses in (expected, found)]
+    torch.testing.assert_close(slopes[1], slopes[0], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_answers_equal_torchvisions(name: str) -> None:
+    their = theirs(name, torch.Generator()).eval()
+    own = ours(name, their).eval()
+    images, _ = pictures()
+    with torch.no_grad():
+        expected = their(list(images))
+    for mine, other in zip(answered(own, images, []), expected, strict=True):
+        assert len(other["scores"]) >= 20
+        torch.testing.assert_close(torch.from_numpy(mine.scores), other["scores"], atol=1e-4, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(mine.boxes), other["boxes"], atol=1e-4, rtol=1e-4)
+        assert torch.equal(torch.from_numpy(mine.labels), other["labels"] - 1)
