@@ -102,7 +102,7 @@ def unbatched(recorder: Recorder, call: Call) -> Any:
     value = recorder.values[id(x)]
     spatial = any(letter for axis in value.axes[2:] for letter, _ in axis)
     new = lost(value, result.shape) if spatial else value._replace(axes=plain(result.shape))
-    recorder.add(call.name, call.tensors, result, new, multiply_adds=places * one)
+    recorder.add(call.name, call, result, new, multiply_adds=places * one)
     return result
 
 

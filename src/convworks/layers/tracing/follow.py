@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from convworks.arithmetic.spec import Plain, Volume
 from convworks.errors import NetError
+from convworks.layers.tracing.keeping import with_kept
 from convworks.layers.tracing.kernels import first_line
 from convworks.layers.tracing.mode import Watching
 from convworks.layers.tracing.recorder import Operator, Recorder, Stopped, raised_at
@@ -21,7 +22,8 @@ class Followed(NamedTuple):
     """A module followed on one image of `input`, up to where it ends or cannot be.
 
     `outputs` are the shapes of what it gives, for one image; `unused` are parameters that no operator read, and
-    how many numbers each holds; `unfinished` says that following ended before the net did.
+    how many numbers each holds; `unfinished` says that following ended before the net did; `input_kept` are the
+    bytes that training keeps of the image itself.
     """
 
     module: nn.Module
@@ -30,6 +32,7 @@ class Followed(NamedTuple):
     outputs: tuple[tuple[int, ...], ...]
     unused: dict[str, int]
     unfinished: bool
+    input_kept: int
 
     @property
     def last_map(self) -> Operator | None:
@@ -63,13 +66,15 @@ def follow(
             _raised(recorder, error)
         else:
             known = True
+    operators, input_kept = with_kept(recorder, recorder.finished())
     return Followed(
         module=module,
         input=volume,
-        operators=recorder.finished(),
+        operators=operators,
         outputs=tuple(tuple(output.shape) for output in outputs),
         unused=dict(recorder.unused),
         unfinished=not known,
+        input_kept=input_kept,
     )
 
 

@@ -70,7 +70,7 @@ def noted(recorder: Recorder, call: Call, result: Any) -> None:
         return
     first, *others = results
     costs = None if call.name in COSTLY else 0
-    recorder.add(call.name, read, first, lost(values[0], first.shape), multiply_adds=costs)
+    recorder.add(call.name, call, first, lost(values[0], first.shape), multiply_adds=costs)
     for other in others:
         recorder.put(other, lost(values[0], other.shape))
 

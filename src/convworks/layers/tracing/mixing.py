@@ -61,7 +61,7 @@ def applied(recorder: Recorder, call: Call, features: int, written: int, bias: b
         fit = known_fit(layer, volume)
     recorder.add(
         call.name,
-        call.tensors,
+        call,
         result,
         after,
         layer=layer,
@@ -101,7 +101,7 @@ def matmul(recorder: Recorder, call: Call) -> Any:
     inner = left.shape[-1]
     if id(left) in recorder.values or id(right) in recorder.values:
         after = _contracted(recorder, left, right, result)
-        recorder.add(call.name, call.tensors, result, after, multiply_adds=result.numel() * inner)
+        recorder.add(call.name, call, result, after, multiply_adds=result.numel() * inner)
     return result
 
 
@@ -174,7 +174,7 @@ def attention(recorder: Recorder, call: Call) -> Any:
         after = lost(own, shape)
         if len(own.axes) == len(shape):
             after = after._replace(axes=(*own.axes[:-1], dimension("", shape[-1])))
-    recorder.add("attention", call.tensors, result, after, multiply_adds=cost)
+    recorder.add("attention", call, result, after, multiply_adds=cost)
     return result
 
 
@@ -200,7 +200,7 @@ def reduction(place: int = 1, name: str = "dim") -> Rule:
                 if keeps or number not in places
             )
             after = mixed._replace(axes=axes if len(axes) == first.dim() else plain(first.shape))
-            recorder.add(call.name, call.tensors, first, after)
+            recorder.add(call.name, call, first, after)
         for other in results[1:]:
             recorder.put(other, recorder.values[id(first)])
         return result
@@ -217,7 +217,7 @@ def normalised(places_of: Any) -> Rule:
             return kernel(recorder, call)
         result = without_numbers(x)
         after = gated(recorder.values[id(x)], places_of(call, x))
-        recorder.add(call.name, call.tensors, result, after)
+        recorder.add(call.name, call, result, after)
         return result
 
     return rule

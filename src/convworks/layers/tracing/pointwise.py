@@ -71,9 +71,7 @@ def pointwise(recorder: Recorder, call: Call) -> Any:
     if layer is not None and input is not None:
         fit = Fit(output=input)
     inside = id(result) in recorder.values and id(result) in recorder.roots
-    recorder.add(
-        call.name.rstrip("_"), call.tensors, result, value, layer=layer, input=input, fit=fit, odd=odd
-    )
+    recorder.add(call.name.rstrip("_"), call, result, value, layer=layer, input=input, fit=fit, odd=odd)
     if call.in_place and (inside or result is not first):
         _spoil(recorder, result)
     return result
@@ -166,7 +164,7 @@ def cat(recorder: Recorder, call: Call) -> Any:
         after, odd = joined(blank, (*result.shape[:place], 1, *result.shape[place + 1 :]))
         axes = (*after.axes[:place], dimension("", result.shape[place]), *after.axes[place + 1 :])
         after = after._replace(axes=axes)
-    recorder.add("cat", call.tensors, result, after, odd=odd)
+    recorder.add("cat", call, result, after, odd=odd)
     return result
 
 
@@ -191,7 +189,7 @@ def stack(recorder: Recorder, call: Call) -> Any:
     values = [recorder.values[id(x)] for x in traced]
     after, odd = joined(values, traced[0].shape)
     axes = (*after.axes[:place], dimension("", result.shape[place]), *after.axes[place:])
-    recorder.add("stack", call.tensors, result, after._replace(axes=axes), odd=odd)
+    recorder.add("stack", call, result, after._replace(axes=axes), odd=odd)
     return result
 
 
@@ -213,7 +211,7 @@ def pad(recorder: Recorder, call: Call) -> Any:
         after = _padded(value, volume, around, result.shape[0])
     else:
         after = lost(value, result.shape)
-    recorder.add("pad", call.tensors, result, after)
+    recorder.add("pad", call, result, after)
     return result
 
 
@@ -244,7 +242,7 @@ def shuffle(recorder: Recorder, call: Call) -> Any:
     if value is None:
         return result
     if not value.is_map:
-        recorder.add(call.name, call.tensors, result, lost(value, result.shape))
+        recorder.add(call.name, call, result, lost(value, result.shape))
         return result
     factor: int = call.args[1]
     fields: Fields | None = value.fields
@@ -260,7 +258,7 @@ def shuffle(recorder: Recorder, call: Call) -> Any:
         extent=(volume.height, volume.width),
         margin=NO_PADDING,
     )
-    recorder.add(call.name, call.tensors, result, after)
+    recorder.add(call.name, call, result, after)
     return result
 
 
@@ -268,7 +266,7 @@ def channel_shuffle(recorder: Recorder, call: Call) -> Any:
     """An operator that only reorders what is not height or width."""
     x = call.args[0]
     result = empty(x.shape, x)
-    recorder.add(call.name, call.tensors, result, recorder.values[id(x)])
+    recorder.add(call.name, call, result, recorder.values[id(x)])
     return result
 
 
@@ -283,7 +281,7 @@ def glu(recorder: Recorder, call: Call) -> Any:
     else:
         axes = (*value.axes[:place], dimension("", result.shape[place]), *value.axes[place + 1 :])
         after = value._replace(axes=axes)
-    recorder.add(call.name, call.tensors, result, after)
+    recorder.add(call.name, call, result, after)
     return result
 
 

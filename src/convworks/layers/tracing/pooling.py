@@ -128,7 +128,7 @@ def upsample(mode: str) -> Rule:
             layer = Upsample(factor=factor, mode="nearest" if mode == "nearest" else "bilinear")
             return slid(recorder, call, layer)
         after = _resampled(value, old, new, result.shape, mode)
-        recorder.add(call.name, call.tensors, result, after)
+        recorder.add(call.name, call, result, after)
         return result
 
     return rule
@@ -159,9 +159,7 @@ def mean_of_map(recorder: Recorder, call: Call, result: Tensor, places: Sequence
     volume = Volume(height=x.shape[2], width=x.shape[3], channels=x.shape[1])
     layer = GlobalPool(kind="average" if call.name == "mean" else "max")
     after = mixed_over(value, places)._replace(axes=plain(result.shape))
-    recorder.add(
-        call.name, call.tensors, result, after, layer=layer, input=volume, fit=known_fit(layer, volume)
-    )
+    recorder.add(call.name, call, result, after, layer=layer, input=volume, fit=known_fit(layer, volume))
     return True
 
 

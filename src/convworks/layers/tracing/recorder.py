@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from traceback import walk_tb
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -18,6 +18,9 @@ from convworks.arithmetic.spec import Plain, Volume
 from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
 from convworks.layers.tracing.value import Reach, Value, volume_of
+
+if TYPE_CHECKING:
+    from convworks.layers.tracing.call import Call
 
 PASS_ON = ("convworks", "torch", "jaxtyping", "beartype")
 """Packages whose code lies between a line of the user's and the operator that it calls."""
@@ -33,8 +36,9 @@ class Operator(NamedTuple):
     `place` counts from 1; `path` is the innermost module and `location` the user's line that called it ("" where
     it is none of theirs). `layer` is the operator as the arithmetic knows it, None where it has no word for it;
     `input` and `output` are volumes where the tensors are such. `multiply_adds` is None where they are unknown.
-    `bytes` is what its output holds, `live` what is alive while it runs. `odd` is what is unusual about it. Where
-    it is impossible `error` says why.
+    `bytes` is what its output holds, `live` what is alive while it runs, `kept` what training keeps because of it
+    until the way back, None where that is unknown. `odd` is what is unusual about it. Where it is impossible `error`
+    says why.
     """
 
     place: int
@@ -52,6 +56,7 @@ class Operator(NamedTuple):
     multiply_adds: int | None
     bytes: int
     live: int = 0
+    kept: int | None = 0
     odd: str = ""
     error: NetError | None = None
 
@@ -93,11 +98,13 @@ class Recorder:
     ) -> None:
         self.changed, self.lenient = dict(changed or {}), lenient
         self.operators: list[Operator] = []
+        self.steps: dict[int, tuple[Call, Tensor]] = {}
         self.values: dict[int, Value] = {}
         self.roots: dict[int, int] = {}
         self.tensors: dict[int, Tensor] = {}
         self.uses: list[tuple[int, int]] = []
         self.names: dict[int, frozenset[str]] = {}
+        self.frozen: set[str] = set()
         self.unused: dict[str, int] = {}
         self.modules: dict[int, str] = {}
         self.stack: list[str] = []
@@ -109,6 +116,8 @@ class Recorder:
                     name = f"{path}.{own}" if path else own
                     self.names[id(parameter)] = frozenset((name,))
                     self.unused[name] = _count(parameter)
+                    if not parameter.requires_grad:
+                        self.frozen.add(name)
 
     @property
     def ended(self) -> bool:
@@ -119,6 +128,14 @@ class Recorder:
     def place(self) -> int:
         """The place of the next operator."""
         return len(self.operators) + 1
+
+    def root(self, tensor: Tensor) -> int:
+        """What stands for the memory that a tensor lies in."""
+        return self.roots.get(id(tensor), id(tensor))
+
+    def is_learned(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter that learns, or made of such."""
+        return not self.names.get(id(tensor), frozenset()) <= self.frozen
 
     def put(self, tensor: Tensor, value: Value, root: Tensor | None = None) -> None:
         """Say what a tensor is; `root` is the tensor whose memory it shares."""
@@ -141,8 +158,8 @@ class Recorder:
 
     def add(
         self,
-        call: str,
-        read: Iterable[Tensor],
+        name: str,
+        call: Call,
         result: Tensor,
         value: Value,
         *,
@@ -152,8 +169,9 @@ class Recorder:
         multiply_adds: int | None = 0,
         odd: str = "",
     ) -> None:
-        """Note an operator and its result."""
-        fresh = self.use(read)
+        """Note an operator, what it is called, and its result."""
+        self.steps[len(self.operators)] = call, result
+        fresh = self.use(call.tensors)
         self.put(result, value)
         key = id(result)
         self.uses.append((self.roots.get(key, key), len(self.operators)))
@@ -162,7 +180,7 @@ class Recorder:
             Operator(
                 place=len(self.operators) + 1,
                 path=self.stack[-1] if self.stack else "",
-                call=call,
+                call=name,
                 location=location(),
                 layer=layer,
                 input=input,

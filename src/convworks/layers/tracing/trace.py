@@ -27,12 +27,13 @@ HEADINGS = (
     "parameters",
     "mult-adds",
     "predict",
+    "train",
     "sees",
     "step",
     "start",
     "fit",
 )
-LEFT = {1, 2, 10}
+LEFT = {1, 2, 11}
 
 
 class Traced(Followed):
@@ -58,6 +59,14 @@ class Traced(Followed):
         """Bytes of activations that are alive at once, at most, while one image is predicted."""
         return max((operator.live for operator in self.operators), default=0)
 
+    @property
+    def training(self) -> int:
+        """Bytes of activations that training keeps of one image until the way back, where it is known what is kept.
+
+        Weights, gradients and what the optimiser remembers come on top, once for all images of a step.
+        """
+        return self.input_kept + sum(operator.kept or 0 for operator in self.operators)
+
     def check(self, objects: Sequence[float] = ()) -> list[Finding]:
         """What does not fit and what would mend it; `objects` are sizes of objects in pixels of the input."""
         return advise(self, objects)
@@ -68,7 +77,8 @@ class Traced(Followed):
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table as text cells: headings, the input, then a row an operator."""
-        first = ("", "", "input", str(self.input), "", "", "", "1", "1", "0", "")
+        kept = byte_words(self.input_kept) if self.input_kept else ""
+        first = ("", "", "input", str(self.input), "", "", "", kept, "1", "1", "0", "")
         return [HEADINGS, first, *map(_cells, self.operators)]
 
     def totals(self) -> list[str]:
@@ -78,7 +88,8 @@ class Traced(Followed):
             f"{self.parameters:,} parameters ({byte_words(BYTES * self.parameters)}), "
             f"{count_words(self.multiply_adds)} multiply-adds an image"
             + (f", without those of {len(unknown)} operators that are unknown." if unknown else "."),
-            f"Activations an image: at most {byte_words(self.predicting)} at once while predicting.",
+            f"Activations an image: at most {byte_words(self.predicting)} at once while predicting, "
+            f"{byte_words(self.training)} kept while training{self._unknown_kept()}.",
         ]
         last = self.last_map
         if last is not None and last.fields is not None:
@@ -97,6 +108,14 @@ class Traced(Followed):
             lines += [f"Layer {worked.place}: {formula_of(worked)}.", LETTERS]
         return lines
 
+    def _unknown_kept(self) -> str:
+        """How many operators keep nobody knows what, in words."""
+        unknown = sum(operator.kept is None for operator in self.operators)
+        if not unknown:
+            return ""
+        who = "1 operator keeps" if unknown == 1 else f"{unknown} operators keep"
+        return f", without what {who}: that is unknown"
+
     def document(self, findings: Sequence[Finding]) -> dict[str, Any]:
         """Everything as plain values for JSON, with the findings of a check."""
         return {
@@ -109,6 +128,7 @@ class Traced(Followed):
             "unused_parameters": self.unused,
             "multiply_adds": self.multiply_adds,
             "predicting_bytes": self.predicting,
+            "training_bytes": self.training,
             "layers": [_document(operator) for operator in self.operators],
             "findings": [finding_document(finding) for finding in findings],
         }
@@ -149,6 +169,7 @@ def _cells(operator: Operator) -> tuple[str, ...]:
             "",
             "",
             "",
+            "",
             "? unknown from here" if operator.call and not row and not operator.input else "x impossible",
         )
     fields: Fields | None = operator.fields if operator.reach != "unknown" else None
@@ -160,6 +181,7 @@ def _cells(operator: Operator) -> tuple[str, ...]:
         f"{operator.parameters:,}" if operator.parameters else "",
         "?" if costs is None else count_words(costs) if costs else "",
         byte_words(operator.live),
+        "?" if operator.kept is None else byte_words(operator.kept) if operator.kept else "",
         size + ("*" if operator.sees_beyond else ""),
         of_axes(fields, "jump") if fields is not None and not flat else "",
         of_axes(fields, "start") if fields is not None else "",
@@ -188,6 +210,7 @@ def _document(operator: Operator) -> dict[str, Any]:
         "multiply_adds": operator.multiply_adds,
         "bytes": operator.bytes,
         "predicting_bytes": operator.live,
+        "training_bytes": operator.kept,
         "sees": operator.reach,
         "field": [
             {"size": float(field.size), "jump": float(field.jump), "start": float(field.start)}

@@ -46,7 +46,7 @@ def view(recorder: Recorder, call: Call) -> Any:
         after = viewed(value, seen.shape, seen.stride(), seen.storage_offset())
         if _flattened(value, after):
             recorder.put(out, after, root=x)
-            recorder.add("flatten", [x], out, after)
+            recorder.add("flatten", call, out, after)
         else:
             recorder.put(out, after, root=x)
     recorder.use([x])

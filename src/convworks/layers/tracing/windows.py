@@ -64,7 +64,7 @@ def slid(recorder: Recorder, call: Call, layer: Plain, written: int = 0) -> Tens
     result = empty((batch, output.channels, output.height, output.width), x)
     recorder.add(
         call.name,
-        call.tensors,
+        call,
         result,
         _after(value, layer, volume, output, batch),
         layer=layer,
