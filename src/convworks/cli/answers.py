@@ -11,6 +11,8 @@ from pathlib import Path
 from convworks.samples import Classification, Detection, Localization, MultiLabel, Prediction, Segmentation
 
 EDGES = ("x0", "y0", "x1", "y1")
+MASK = ("pixels", "mask")
+"""Of an object with an outline: how many pixels it has, and which, as COCO writes run lengths."""
 
 
 def sure(answer: Prediction, above: float) -> Prediction:
@@ -36,10 +38,14 @@ def shown(answer: Prediction, top: int) -> str:
 
 
 def table(classes: Sequence[str], answers: Sequence[Prediction]) -> str:
-    """A CSV. A picture a row, and for a detector an object a row: path, class, probability, and its edges in pixels."""
+    """A CSV. A picture a row, and for a detector an object a row: path, class, probability, and its edges in pixels.
+
+    Objects with outlines have their number of pixels and their mask as well.
+    """
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(_header(classes, answers))
+    outlined = any(one.runs for answer in answers if isinstance(answer, Detection) for one in answer.found)
+    rows.writerow([*_header(classes, answers), *(MASK if outlined else ())])
     for answer in answers:
         rows.writerows(_rows(classes, answer))
     return out.getvalue()
@@ -67,8 +73,12 @@ def _rows(classes: Sequence[str], answer: Prediction) -> Iterator[list[object]]:
             named = cell(name for name, _ in answer.shown)
             yield [answer.path, named, *(f"{one:.6f}" for one in answer.probabilities)]
         case Detection():
+            from convworks.data.sources import runs
+
             for one in answer.found:
-                yield [answer.path, one.name, f"{one.probability:.6f}", *(f"{edge:.2f}" for edge in one.box)]
+                edges = (f"{edge:.2f}" for edge in one.box)
+                mask = (runs.area(one.runs), runs.packed(one.runs)) if one.runs else ()
+                yield [answer.path, one.name, f"{one.probability:.6f}", *edges, *mask]
         case Segmentation():
             shares = answer.shares()
             yield [answer.path, *(f"{shares.get(name, 0.0):.6f}" for name in classes)]

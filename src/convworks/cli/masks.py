@@ -9,7 +9,7 @@ from typing import Any
 
 from convworks.cli.answers import free_name
 from convworks.files import write_whole
-from convworks.samples import Segmentation
+from convworks.samples import Detection, Segmentation
 
 
 def write_classes(classes: Sequence[str], folder: Path) -> None:
@@ -48,6 +48,14 @@ def polygons(answer: Segmentation) -> dict[str, list[list[float]]]:
 
 
 def described(answer: Any) -> dict[str, Any]:
-    """An answer for JSON; outlines with their rings."""
-    rings = {"polygons": polygons(answer)} if isinstance(answer, Segmentation) else {}
-    return {**answer.to_dict(), **rings}
+    """An answer for JSON; outlines with their rings, x, y, x, y, ... in pixels."""
+    from convworks.data.parts import rings
+
+    said = answer.to_dict()
+    if isinstance(answer, Segmentation):
+        return {**said, "polygons": polygons(answer)}
+    if isinstance(answer, Detection):
+        for row, one in zip(said["found"], answer.found, strict=True):
+            if one.runs:
+                row["polygons"] = [list(ring) for ring in rings(one.runs, answer.size[::-1])]
+    return said

@@ -27,7 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the model, the pictures, and where the answers go."""
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
     parser.add_argument("pictures", metavar="PICTURE", type=Path, nargs="+", help="image files and folders")
-    parser.add_argument("--to", metavar="FILE", type=Path, help="write the answers there: .csv or .json")
+    parser.add_argument(
+        "--to", metavar="FILE", type=Path, help="write the answers there: .csv, .json, or .coco.json"
+    )
     parser.add_argument(
         "--top", type=int, default=1, metavar="N", help="classes shown on screen (default: 1)"
     )
@@ -43,10 +45,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--masks", metavar="DIR", type=Path, help="write outlines there: the class of every pixel, as PNG"
     )
     parser.add_argument(
+        "--tiles",
+        action="store_true",
+        help="pictures that show more than those it learned from, not the same from nearer: look piece by piece",
+    )
+    parser.add_argument(
         "--windows",
         type=float,
         metavar="SCALE",
-        help="outlines of large pictures: look through overlapping windows, at this share of the picture's size",
+        help="the same, at this share of the picture's size instead of the one at which it learned",
     )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
     parser.add_argument(
@@ -59,12 +66,15 @@ def run(args: argparse.Namespace) -> int:
     from convworks import api
     from convworks.cli import answers as forms
     from convworks.cli import masks
+    from convworks.cli.coco_answers import ENDING
     from convworks.data.record import SetAside
     from convworks.errors import DataError, RecipeError
     from convworks.samples import Segmentation
 
     if args.to and args.to.suffix.lower() not in (".csv", ".json"):
-        raise RecipeError(f"--to {args.to} is neither .csv nor .json.", fix="answers.csv or answers.json")
+        raise RecipeError(
+            f"--to {args.to} is neither .csv nor .json.", fix="answers.csv, answers.json or answers.coco.json"
+        )
     if args.batch < 1 or args.top < 1:
         raise RecipeError("--batch and --top are at least 1.")
     if not 0 <= args.above <= 1:
@@ -76,15 +86,20 @@ def run(args: argparse.Namespace) -> int:
             fix="name image files, or folders that hold some",
         )
     model = api.load(args.run, device=args.device)
+    if (
+        args.to
+        and args.to.name.lower().endswith(ENDING)
+        and model.task.name not in ("detection", "instances")
+    ):
+        raise RecipeError(f"{args.to} holds objects, but this model is for {model.task.name}.")
     answers: list[Prediction] = []
     taken: set[str] = set()
     aside: list[SetAside] = []
     on_screen = not (args.json or args.to)
     if args.masks:
         masks.write_classes(_of_outlines(model, "--masks"), args.masks)
-    said = (
-        in_windows(model, files, args.windows) if args.windows else model.predictions(files, batch=args.batch)
-    )
+    tiles = args.tiles or args.windows is not None
+    said = model.predictions(files, batch=args.batch, tiles=tiles, scale=args.windows)
     masked: set[str] = set()
     for answer in _watched(said, len(files), quiet=on_screen or args.json):
         if isinstance(answer, SetAside):
@@ -120,18 +135,6 @@ def _of_outlines(model: Any, option: str) -> tuple[str, ...]:
     return model.classes
 
 
-def in_windows(model: Any, files: Iterable[Path], scale: float) -> Iterator[Any]:
-    """One answer a picture, each seen through overlapping windows; a SetAside for a file that cannot be read."""
-    from convworks.data.record import SetAside
-    from convworks.errors import DecodeError
-
-    for file in files:
-        try:
-            yield model.predict_in_windows(file, scale=scale)
-        except DecodeError as error:
-            yield SetAside(path=str(file), reason=error.found)
-
-
 def _files(pictures: Iterable[Path]) -> Iterator[Path]:
     from convworks.errors import DataError
     from convworks.model import pictures_in
@@ -161,6 +164,7 @@ def _watched(answers: Iterator[Any], total: int, *, quiet: bool) -> Iterator[Any
 def _deliver(
     args: argparse.Namespace, classes: tuple[str, ...], answers: list[Any], aside: list[Any]
 ) -> None:
+    from convworks.cli import coco_answers
     from convworks.cli.answers import table
     from convworks.cli.masks import described
     from convworks.files import write_whole
@@ -173,7 +177,9 @@ def _deliver(
         print(json.dumps(document, ensure_ascii=False))
     if not args.to:
         return
-    if args.to.suffix.lower() == ".json":
+    if args.to.name.lower().endswith(coco_answers.ENDING):
+        content = json.dumps(coco_answers.document(answers, classes, args.to.parent), ensure_ascii=False)
+    elif args.to.suffix.lower() == ".json":
         content = json.dumps(document, ensure_ascii=False, indent=1)
     else:
         content = table(classes, answers)

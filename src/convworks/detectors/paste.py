@@ -34,9 +34,11 @@ def window(box: Sequence[float], way: Move) -> tuple[int, int, int, int]:
     """
     height, width = way.size
     ((left, top, right, bottom),) = way.boxes(np.array([box], np.float64)).tolist()
-    x0, y0 = max(int(np.floor(left)) - MARGIN, 0), max(int(np.floor(top)) - MARGIN, 0)
-    x1, y1 = min(int(np.ceil(right)) + MARGIN, width), min(int(np.ceil(bottom)) + MARGIN, height)
-    return min(x0, width - 1), min(y0, height - 1), max(x1, x0 + 1), max(y1, y0 + 1)
+    x0 = min(max(int(np.floor(left)) - MARGIN, 0), width - 1)
+    y0 = min(max(int(np.floor(top)) - MARGIN, 0), height - 1)
+    x1 = max(min(int(np.ceil(right)) + MARGIN, width), x0 + 1)
+    y1 = max(min(int(np.ceil(bottom)) + MARGIN, height), y0 + 1)
+    return x0, y0, x1, y1
 
 
 def pasted(

@@ -1,18 +1,21 @@
-"""What a model says of a picture, drawn into it: boxes with their names, or the colours of classes."""
+"""What a model says of a picture, drawn into it: boxes with their names, outlines of objects, colours of classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from convworks.report.overlay import colours, painted
+from convworks.data.parts import part_of
+from convworks.report.overlay import STRENGTH, colours, painted
 from convworks.samples import Box, Detection, Localization, Prediction, Segmentation
 
 Colour = tuple[int, int, int]
 DARK, LIGHT = (0, 0, 0), (255, 255, 255)
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)  # a pixel and those that it has a side with
 
 
 def drawn(
@@ -24,9 +27,24 @@ def drawn(
     if isinstance(prediction, Localization):
         return boxes_on(image, [(prediction.name, prediction.probability, prediction.box)], classes)
     if isinstance(prediction, Detection):
-        found = [(one.name, one.probability, one.box) for one in reversed(prediction.found)]
-        return boxes_on(image, found, classes)
+        last = prediction.found[::-1]
+        found = [(one.name, one.probability, one.box) for one in last]
+        return boxes_on(outlined(image, [one.runs for one in last]), found, classes)
     return image
+
+
+def outlined(image: UInt8[np.ndarray, "h w 3"], masks: Sequence[Sequence[int]]) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture under masks (run lengths; none where empty), a colour each in turn, with a light line around each."""
+    made, shades = image.copy(), colours(len(masks))
+    for runs, shade in zip(masks, shades, strict=True):
+        mask, (left, top) = part_of(runs, (image.shape[0], image.shape[1]))
+        if not mask.size:
+            continue
+        under = made[top : top + mask.shape[0], left : left + mask.shape[1]]
+        under[mask] = ((1 - STRENGTH) * under[mask] + STRENGTH * shade).astype(np.uint8)
+        inner = cv2.erode(np.pad(mask, 1).astype(np.uint8), CROSS)[1:-1, 1:-1] > 0
+        under[mask & ~inner] = LIGHT
+    return made
 
 
 def boxes_on(
