@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,41 +32,44 @@ from convworks.data.decode import MAX_PIXELS, decode, from_pil
 from convworks.data.names import shown
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
+from convworks.detectors.answer import stacked
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
 from convworks.samples import Prediction, Segmentation
 from convworks.tasks import windows
-from convworks.tasks.contract import Task
+from convworks.tasks.contract import Look, Task
 
 Picture = str | Path | Image.Image | np.ndarray
 
 
 class Net(nn.Module):
-    """A backbone and the head that reads the outputs of its stages."""
+    """A backbone and the head that reads the outputs of its first `reads` stages."""
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.reads = int(getattr(head, "reads", len(backbone.stages)))
 
     def forward(self, x: Tensor, start: int = 0, targets: Mapping[str, Tensor] | None = None) -> Any:
         """The head's outputs; `x` is the input of stage `start`, or the last map where no stage is left.
 
-        A head that learns on regions of its choice takes the `targets` while it learns.
+        A head that reads regions takes them, and while it learns what is in them, from `targets`.
         """
-        maps = self.backbone(x, start) or [x]
+        maps = self.backbone(x, start, self.reads) or [x]
         return self.head(maps) if targets is None else self.head(maps, targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Looked:
-    """A picture as the net sees it, the way there, and the picture's own size (height, width)."""
+    """A picture as the net sees it, the way there, the picture's own size (height, width), and regions of the frame."""
 
     frame: Float[np.ndarray, "c h w"]
     move: Move
     size: Size
+    regions: Float[np.ndarray, "r 4"]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -128,14 +132,29 @@ class Model:
         self.net.to(find_device(device))
         return self
 
-    def outputs(self, frames: Float[np.ndarray, "n c h w"] | Tensor) -> Any:
-        """What the net gives for normalised pictures: a tensor, or several, of float32 on the CPU."""
+    @cached_property
+    def look(self) -> Look | None:
+        """What finds the regions that the head is to read; None for one that finds its own."""
+        return self.task.look(self.settings) if self.task.look else None
+
+    def outputs(
+        self,
+        frames: Float[np.ndarray, "n c h w"] | Tensor,
+        regions: Sequence[Float[np.ndarray, "_ 4"]] | None = None,
+    ) -> Any:
+        """What the net gives for normalised pictures: a tensor, or several, of float32 on the CPU.
+
+        `regions` of each frame are read where the head asks for any.
+        """
         self.net.eval()
         x = torch.as_tensor(frames, device=self.device)
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
+        shown = None
+        if self.look is not None and regions is not None:
+            shown = {"regions": stacked(regions).to(self.device)}
         with torch.inference_mode():
-            return tree_map(lambda value: value.float().cpu(), self.net(x))
+            return tree_map(lambda value: value.float().cpu(), self.net(x, targets=shown))
 
     def logits(self, frames: Float[np.ndarray, "n c h w"] | Tensor) -> Float[Tensor, "n k"]:
         """A classifier's outputs for normalised pictures, over the temperature; float32, on the CPU."""
@@ -205,7 +224,7 @@ class Model:
         if scenes is None:
             said = self.task.decode(self.logits(frames), self.classes)
             return [replace(one, thresholds=self.cuts) for one in said] if self.task.several else said
-        answers = self.task.decode(self.outputs(frames), self.classes)
+        answers = self.task.decode(self.outputs(frames, [one.regions for one in looked]), self.classes)
         pairs = zip(answers, looked, strict=True)
         return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
 
@@ -246,7 +265,12 @@ class Model:
         drawn = prepare.drawn((kept.shape[0], kept.shape[1]))
         shrunk = crop((0, 0, width, height), (kept.shape[0], kept.shape[1]))
         frame = prepare.normalise(plan.apply_image(drawn, kept))
-        return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width))
+        regions = np.zeros((0, 4), np.float32)
+        if self.look is not None:
+            path = str(picture) if isinstance(picture, (str, Path)) else ""
+            moved, seen = plan.kept(drawn.move, self.look(kept, path))
+            regions = moved[seen]
+        return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width), regions=regions)
 
     def _read(self, path: Path, max_pixels: int) -> tuple[UInt8[np.ndarray, "h w c"], Size]:
         """The pixels of a file, and its whole height and width; raises DecodeError for other bands than the net's."""

@@ -62,7 +62,7 @@ class Sample:
     class whether it is in the image, where that was asked of whole images; else it is empty. `boxes` (n, 4) go with
     `labels` (n,), with `aside` (n,), all `COUNTED` where nothing is said, with `masks` (n, h, w), one an object, and
     with `points` (n, k, 2) as x, y in pixels, NaN where a point is not known. `class_map` (h, w) holds a class a pixel,
-    255 to ignore; (0, 0) where there is none.
+    255 to ignore; (0, 0) where there is none. `regions` (r, 4) are proposals: boxes in which something may be.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -74,6 +74,7 @@ class Sample:
     masks: Bool[np.ndarray, "m _ _"] = field(default_factory=_no_masks)
     class_map: UInt8[np.ndarray, "_ _"] = field(default_factory=_no_map)
     points: Float[np.ndarray, "p k 2"] = field(default_factory=_no_points)
+    regions: Float[np.ndarray, "r 4"] = field(default_factory=_no_boxes)
 
     def __post_init__(self) -> None:
         if len(self.boxes) and not len(self.aside):

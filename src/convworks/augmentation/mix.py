@@ -80,16 +80,16 @@ def mosaic(
             masks.append(np.pad(part.masks, around))
     corners = [np.array([left, top], np.float32) for left, top, _, _ in places]
     points = [part.points + corner for part, corner in zip(moved, corners, strict=True) if len(part.points)]
+    shifts = [np.tile(corner, 2) for corner in corners]
     return Sample(
         image=image,
-        boxes=np.concatenate(
-            [part.boxes + np.tile(corner, 2) for part, corner in zip(moved, corners, strict=True)]
-        ),
+        boxes=np.concatenate([part.boxes + shift for part, shift in zip(moved, shifts, strict=True)]),
         labels=np.concatenate([part.labels for part in moved]),
         aside=np.concatenate([part.aside for part in moved]),
         masks=np.concatenate(masks) if masks else moved[0].masks[:0],
         class_map=class_map,
         points=np.concatenate(points) if points else moved[0].points[:0],
+        regions=np.concatenate([part.regions + shift for part, shift in zip(moved, shifts, strict=True)]),
     )
 
 

@@ -211,6 +211,7 @@ def apply(drawn: Drawn, sample: Sample, *, swaps: Sequence[tuple[int, int]] = ()
     if len(sample.boxes) and len(points) == len(sample.boxes):
         points = points[stays]
     classes = sample.class_map
+    regions, seen = kept(drawn.move, sample.regions)
     return Sample(
         image=apply_image(drawn, sample.image),
         label=sample.label,
@@ -221,6 +222,7 @@ def apply(drawn: Drawn, sample: Sample, *, swaps: Sequence[tuple[int, int]] = ()
         masks=masks,
         class_map=resample.class_map(classes, drawn.move, drawn.border) if classes.size else classes,
         points=points,
+        regions=regions[seen],
     )
 
 

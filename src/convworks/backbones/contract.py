@@ -6,6 +6,7 @@ lies after it learns (`transfer`), and a detector or a segmenter taps the stages
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,13 @@ class Stage:
     stride: int
     field: int = 0
     centre: float | None = None
+
+
+def tapped(info: Sequence[Stage], stride: int) -> int:
+    """The last stage of the largest stride that is not above `stride`, or of the smallest there is."""
+    fine = [stage.stride for stage in info if stage.stride <= stride]
+    wanted = max(fine, default=min(stage.stride for stage in info))
+    return max(place for place, stage in enumerate(info) if stage.stride == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ def crowded(dataset: DataSet) -> bool:
 
 
 def smaller(sample: Sample, side: int) -> Sample:
-    """The sample with a short side of at most `side` pixels, never enlarged; boxes, masks and points shrink along.
+    """The sample with a short side of at most `side` pixels, never enlarged; what lies in it shrinks along.
 
     >>> sample = Sample(
     ...     image=np.zeros((30, 40, 3), np.uint8),
@@ -104,6 +104,7 @@ def smaller(sample: Sample, side: int) -> Sample:
         masks=np.stack(masks).view(np.bool_) if masks else np.zeros((0, *size), np.bool_),
         class_map=_nearest(sample.class_map, size) if sample.class_map.size else sample.class_map,
         points=move.points(sample.points),
+        regions=move.boxes(sample.regions),
     )
 
 

@@ -54,6 +54,19 @@ def padded(samples: Sequence[Sample]) -> dict[str, Tensor]:
     }
 
 
+def stacked(boxes: Sequence[Float[np.ndarray, "_ 4"]]) -> Float[Tensor, "n r 4"]:
+    """The boxes of some frames as one tensor, padded by boxes without an area."""
+    found = np.zeros((len(boxes), max([1, *map(len, boxes)]), 4), np.float32)
+    for row, some in zip(found, boxes, strict=True):
+        row[: len(some)] = some
+    return torch.from_numpy(found)
+
+
+def unstacked(boxes: Float[Tensor, "n r 4"]) -> list[Float[Tensor, "_ 4"]]:
+    """The boxes of each frame, without padding."""
+    return [some[(some[:, 2:] > some[:, :2]).all(1)] for some in boxes]
+
+
 def truths(targets: Mapping[str, Tensor]) -> list[Truth]:
     """The objects of each frame, without padding."""
     rows = zip(targets["boxes"], targets["labels"], targets["aside"], strict=True)

@@ -23,6 +23,18 @@ Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]
 Decoder = Literal["pyramid", "fcn32", "fcn16", "fcn8", "fcn8-staged"]
+Detector = Literal[
+    "default",
+    "spp",
+    "fast_rcnn",
+    "faster_rcnn",
+    "faster_rcnn_pyramid",
+    "rcnn_minus_r",
+    "multi_region",
+    "multibox",
+    "vgg_localizer",
+    "vgg_localizer_per_class",
+]
 
 
 def knob(
@@ -65,6 +77,15 @@ class ModelOptions:
     finest: int = knob(8, "stride of the finest map that is searched for objects", low=1, high=128)
     coarsest: int = knob(32, "stride of the coarsest map that is searched for objects", low=1, high=128)
     dropout: float = knob(0.2, "probability of dropping a feature before the last layer", low=0.0, high=0.95)
+    detector: Detector = knob(
+        "default",
+        "what makes boxes of features: the one-stage detector or localizer of today, or one of those before it",
+    )
+    proposals: str = knob(
+        "default",
+        "where a detector of two stages looks: selective-search, grid, clusters, whole-image, region-network, "
+        "or the path of a CSV of path,x0,y0,x1,y1; default: where it did in its paper",
+    )
     decoder: Decoder = knob(
         "pyramid",
         "what makes outlines of features: a light pyramid, or FCN of that stride, all at once or in stages",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from convworks.geometry.boxes import Size
@@ -14,6 +15,8 @@ from convworks.geometry.move import Move
 from convworks.recipe.options import ModelOptions
 from convworks.samples import Sample
 
+Look = Callable[[UInt8[np.ndarray, "h w 3"], str], Float[np.ndarray, "r 4"]]
+"""A picture and its path ("" where it has none) to boxes (xyxy, pixels of the picture) in which something may be."""
 Evidence = Mapping[str, np.ndarray]
 """What one picture says for or against a net: arrays by name, from which measures are summed up."""
 
@@ -56,7 +59,8 @@ class Scenes:
     - `observe(prediction, sample, names)` compares it with the truth, both in the original picture.
     - `summarise(evidence, names)` adds up what some pictures say.
     - `study(prediction, sample, names)` is what else a finished model is asked, for a report: it may take longer.
-    - `guided`: while it learns the net takes the targets too, as a detector does that learns on chosen regions.
+    - `guided`: the net takes the targets too while it learns or is judged, as a detector does that learns on chosen
+      regions; what it gives then holds its losses.
     """
 
     restore: Callable[[Any, Move, Size, Sequence[str]], Any]
@@ -80,9 +84,12 @@ class Task:
     - `loss(outputs, targets, progress)` with `progress` in [0, 1] of the training.
     - `decode(outputs, names)` gives one answer an image.
     - `scenes` is there where answers have a place in the picture.
-    - `decoder` names the head where the task has several, as `tasks.find(name, decoder)` gives it.
+    - `decoder` names the head where the task has several, as `tasks.find(name, decoder)` gives it. A head that reads
+      only the first stages says how many, as `reads`.
     - `ripen(head, progress)` lets in what of the head is to learn from that share of the training on.
-    - `settings(options)` are what the head takes besides: plain values, kept with the model.
+    - `settings(options)` are what the head takes besides: plain values, kept with the model. `fitted(settings, boxes,
+      size)` changes those that the training boxes (xyxy, pixels of frames of `size`) decide.
+    - `look(settings)` gives what finds the regions of a picture that the head is to read besides the maps.
     - `several`: an image may show several classes, or none; each is named from a threshold of its own on.
     """
 
@@ -93,6 +100,8 @@ class Task:
     decode: Callable[[Any, Sequence[str]], list[Any]]
     scenes: Scenes | None = None
     settings: Callable[[ModelOptions], Mapping[str, Any]] = no_settings
+    fitted: Callable[[Mapping[str, Any], Float[np.ndarray, "n 4"], Size], Mapping[str, Any]] | None = None
+    look: Callable[[Mapping[str, Any]], Look | None] | None = None
     several: bool = False
     decoder: str = ""
     ripen: Callable[[nn.Module, float], None] | None = None

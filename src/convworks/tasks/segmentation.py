@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,6 @@ from torch.nn import functional as F
 
 from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
 from convworks.backbones.contract import Stage
-from convworks.errors import unknown
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.metrics import boundary, overlap, stride
@@ -145,16 +145,13 @@ SEGMENTATION = Task(
     decoder="pyramid",
 )
 
-FCN: dict[str, partial[nn.Module]] = {
-    "fcn32": partial(fcn.FullyConvolutional, finest=32),
-    "fcn16": partial(fcn.FullyConvolutional, finest=16),
-    "fcn8": partial(fcn.FullyConvolutional, finest=8),
-    "fcn8-staged": partial(fcn.FullyConvolutional, finest=8, staged=True),
-}
+
+def _fcn(name: str, **how: Any) -> Task:
+    """Segmentation by scores at the coarsest map, refined by those of finer ones."""
+    return replace(SEGMENTATION, head=partial(fcn.FullyConvolutional, **how), decoder=name, ripen=fcn.ripen)
 
 
-def with_decoder(name: str) -> Task:
-    """Segmentation with another head than its default; raises RecipeError for one that does not exist."""
-    if name not in FCN:
-        raise unknown("decoder", name, [SEGMENTATION.decoder, *FCN])
-    return replace(SEGMENTATION, head=FCN[name], decoder=name, ripen=fcn.ripen)
+FCN32 = _fcn("fcn32", finest=32)
+FCN16 = _fcn("fcn16", finest=16)
+FCN8 = _fcn("fcn8", finest=8)
+FCN8_STAGED = _fcn("fcn8-staged", finest=8, staged=True)

@@ -62,7 +62,7 @@ class Learner:
     def _is_ours(self, name: str) -> bool:
         if not name.startswith("backbone.stages."):
             return True
-        return int(name.split(".")[2]) >= self.first
+        return self.first <= int(name.split(".")[2]) < self.net.reads
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -81,9 +81,8 @@ class Learner:
         for place, part in zip(self.team.places(), parts, strict=False):
             randomness.seed_layers(self.seed, epoch, step, place)
             targets = {name: value.to(device) for name, value in part.targets.items()}
-            shown = {"targets": targets} if self.task.scenes and self.task.scenes.guided else {}
             with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-                outputs = self.net(self._placed(part.images), self.entry, **shown)
+                outputs = self.net(self._placed(part.images), self.entry, self._shown(targets))
             loss = self.task.loss(outputs, targets, progress)
             loss.total.backward()
             statistics.note()
@@ -118,6 +117,10 @@ class Learner:
         if self.task.ripen:
             self.task.ripen(self.net.head, progress)
 
+    def _shown(self, targets: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
+        """The targets, where the net takes them too."""
+        return targets if self.task.scenes and self.task.scenes.guided else None
+
     def _placed(self, images: Tensor) -> Tensor:
         return images.to(self.team.device, non_blocking=True)
 
@@ -151,7 +154,9 @@ class Learner:
             with torch.autocast(
                 self.team.device.type, self.precision, enabled=self.precision != torch.float32
             ):
-                given = functional_call(self.net, chosen, (self._placed(batch.images), self.entry))
+                targets = {name: value.to(self.team.device) for name, value in batch.targets.items()}
+                shown = (self._placed(batch.images), self.entry, self._shown(targets))
+                given = functional_call(self.net, chosen, shown)
             yield batch, given
 
     @torch.no_grad()

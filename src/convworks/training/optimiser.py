@@ -34,7 +34,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def _groups(net: Net, options: OptimiserOptions, first: int) -> Iterator[dict[str, Any]]:
-    last = len(net.backbone.stages) - 1
+    last = net.reads - 1
     parts: list[tuple[float, nn.Module]] = [(1.0, net.head)]
     for number in range(last, first - 1, -1):
         rate = options.backbone_rate * options.layer_decay ** (last - number)

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from convworks import backbones, tasks
+from convworks.augmentation.plan import kept
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import adapt
 from convworks.backbones.contract import Backbone
@@ -27,6 +29,7 @@ from convworks.recipe import options as knobs
 from convworks.recipe.options import Recipe
 from convworks.recipe.propose import BackboneFacts, input_size, propose, with_values_and_reasons
 from convworks.recipe.scenes import frame_shape, propose_scene
+from convworks.samples import COUNTED
 from convworks.training import prepare, settle
 from convworks.training.prepare import Prepared
 from convworks.training.team import Team
@@ -44,6 +47,8 @@ COLOURS: tuple[str, ...] = (
 """Knobs of what may happen to red, green and blue alone."""
 START = ("data.input_size", "transfer.freeze")
 """Knobs whose word "auto" leaves them to the proposal."""
+SAMPLED = 1_000
+"""Images whose objects say which boxes are usual."""
 
 
 def progressing(
@@ -132,6 +137,7 @@ def scene_planned(
     dataset: DataSet, given: dict[str, Any], base: Recipe, progress: Callable[[int, int], None]
 ) -> tuple[Recipe, Prepared, Backbone]:
     """The plan where answers have a place in the picture: the frame's size comes from what was measured."""
+    tasks.chosen(dataset.task, base.model).settings(base.model)  # refused before anything is decoded
     backbone, facts = _backbone(base)
     quick = glance(dataset)
     named = {name: value for name, value in given.items() if value != "auto" or name not in START}
@@ -168,7 +174,10 @@ def new_model(
         interpolation=expects.interpolation,
         shape=(0, 0) if prepared.scenes is None else shape,
     )
-    task = tasks.find(prepared.dataset.task, recipe.model.decoder)
+    task = tasks.chosen(prepared.dataset.task, recipe.model)
+    settings = task.settings(recipe.model)
+    if task.fitted is not None:
+        settings = task.fitted(settings, objects_in_frames(prepared, preprocessing), preprocessing.seen)
     torch.manual_seed(recipe.seed)
     made = Model.create(
         backbone,
@@ -177,9 +186,21 @@ def new_model(
         task=task,
         dropout=recipe.model.dropout,
         name=name,
-        settings=task.settings(recipe.model),
+        settings=settings,
     )
     return made.to(device)
+
+
+def objects_in_frames(prepared: Prepared, preprocessing: Preprocessing) -> Float[np.ndarray, "n 4"]:
+    """The boxes that count of up to `SAMPLED` training images spread over the set, in the frames that the net sees."""
+    assert prepared.scenes is not None
+    found = [np.zeros((0, 4), np.float32)]
+    for row in prepared.learn[:: max(1, len(prepared.learn) // SAMPLED)].tolist():
+        sample = prepared.scenes.get(row)
+        drawn = preprocessing.drawn((sample.image.shape[0], sample.image.shape[1]))
+        boxes, seen = kept(drawn.move, sample.boxes)
+        found.append(boxes[seen & (sample.aside == COUNTED)])
+    return np.concatenate(found)
 
 
 def noticed(made: Model, prepared: Prepared) -> list[str]:

@@ -20,7 +20,7 @@ from convworks.data.scenes import SceneStore
 from convworks.geometry.boxes import Size
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Batch, Sample
-from convworks.tasks.contract import Task
+from convworks.tasks.contract import Look, Task
 from convworks.training.feed import filled
 
 TRIES = 10  # draws of a frame, of which the first that shows a rare class is taken where one is asked for
@@ -32,7 +32,7 @@ class SceneFeed:
 
     `augmentation` None gives the fixed view by which a model judges; else frames of `frame` (height, width) are
     drawn. An epoch below `mosaic_until` may put four images into one frame. `rare` holds the classes that a third of
-    the frames have to show where their image does.
+    the frames have to show where their image does. `look` finds the regions of an image that the net is to read.
     """
 
     store: SceneStore
@@ -45,6 +45,7 @@ class SceneFeed:
     augmentation: AugmentationOptions | None = None
     mosaic_until: int = 0
     rare: tuple[int, ...] = ()
+    look: Look | None = None
 
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
@@ -52,9 +53,17 @@ class SceneFeed:
         for part, images, samples in filled(parts, (*self.frame, 3), fill, self.workers):
             yield Batch(images=images, targets=self.task.targets(samples), indices=torch.from_numpy(part))
 
+    def sample(self, row: int) -> Sample:
+        """The sample at a position of the store, with the regions that are to be read in it."""
+        found = self.store.get(row)
+        if self.look is None:
+            return found
+        path = self.store.dataset.root / self.store.dataset.records[row].path
+        return replace(found, regions=self.look(found.image, str(path)))
+
     def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> Sample:
         """The sample in its frame; `out` becomes the numbers that the net reads of it."""
-        prepare, sample = self.preprocessing, self.store.get(self.rows[position])
+        prepare, sample = self.preprocessing, self.sample(self.rows[position])
         if self.augmentation is None:
             done = plan.apply(prepare.drawn(sample.image.shape[:2]), sample)
         else:
@@ -66,7 +75,7 @@ class SceneFeed:
         generator = plan.rng(self.seed, epoch, self.rows[position], 0)
         if epoch < self.mosaic_until and generator.random() < options.mosaic:
             others = generator.integers(0, len(self.rows), 3).tolist()
-            company = [sample, *(self.store.get(self.rows[other]) for other in others)]
+            company = [sample, *(self.sample(self.rows[other]) for other in others)]
             return mix.mosaic(company, options, generator, self.frame)
         wanted = self._wanted(sample, generator)
         drawn = self._drawn(options, sample, generator)
