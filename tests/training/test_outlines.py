@@ -19,6 +19,8 @@ from convworks.data import raster, synthetic
 from convworks.errors import RecipeError
 from convworks.evaluation.scenes import SceneEvaluation
 from convworks.events import EpochEnded, Event, Measured, Progress
+from convworks.report import wording
+from convworks.training import scenes
 
 GIVEN: dict[str, Any] = {
     "backbone": "tiny",
@@ -154,3 +156,22 @@ def test_a_stopped_run_goes_on_to_the_same_model(
 def test_a_decoder_that_does_not_exist_is_refused_before_anything_is_read(data: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"decoder = 'fcn4'"):
         api.train(data, run=tmp_path / "run", decoder="fcn4", **GIVEN)
+
+
+def test_of_many_epochs_some_are_judged_and_the_last_always(
+    tiny: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "LOOKS", 2)
+    monkeypatch.setattr(scenes, "JUDGING", 1e-6)
+    said: list[EpochEnded] = []
+
+    def watch(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            said.extend([event] if isinstance(event, EpochEnded) else [])
+            yield event
+
+    made = api.train(data, run=tmp_path / "run", watch=watch, epochs=5, **GIVEN)
+    assert [bool(event.of) for event in said] == [True, False, True, False, True]
+    assert not any(event.best for event in said if not event.of)
+    assert "not judged" in wording.epoch(said[1])
+    assert "Stage: train" in (made.run / "report.html").read_text(encoding="utf-8")

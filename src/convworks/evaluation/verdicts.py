@@ -44,14 +44,15 @@ def diagnose(
     from which the next step is worked out. It may be called after every epoch; a code says the same thing
     until it is over.
     """
+    judged = [epoch for epoch in epochs if epoch.of]
     answered, there, values = answers or {}, truth or {}, options or {}
     epoch = epochs[-1].epoch if epochs and scored is None else 0
     found = [
         _one_answer(answered, there, epoch, values),
         _nothing_learned(epochs, scored, values),
-        _overfitting(epochs, values),
+        _overfitting(judged, values),
         _never_answered(answered, there, epoch) if scored or _at_end(epochs) else None,
-        _still_improving(epochs, values),
+        _still_improving(judged, values),
         _same_images(scored),
         _small_set(scored),
     ]

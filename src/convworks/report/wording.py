@@ -175,11 +175,12 @@ def epoch(event: EpochEnded) -> str:
         answers = f"{event.measure} {event.value:.3f}"
     else:
         low, high = wilson(event.right, event.of)
-        share = event.right / event.of if event.of else math.nan
+        share = event.right / max(event.of, 1)
         answers = f"right {event.right:>{figures}}/{event.of}  {share:.2f} ({low:.2f}-{high:.2f})"
+    judged = f"tune {loss(event.tuning_loss)}  {answers}" if event.of else "not judged"
     return (
         f"epoch {event.epoch:>{digits}}/{event.epochs}  train {loss(event.train_loss)}  "
-        f"tune {loss(event.tuning_loss)}  {answers}  {duration(event.seconds)}{left}"
+        f"{judged}  {duration(event.seconds)}{left}"
     )
 
 

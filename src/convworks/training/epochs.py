@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -34,7 +35,10 @@ EVERY = float(os.environ.get("CONVWORKS_CHECKPOINT_SECONDS", "60"))  # between c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words."""
+    """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words.
+
+    Every so many epochs, `judged_every`, the tuning images judge, counted so that the last epoch is judged.
+    """
 
     stage: str
     options: OptimiserOptions
@@ -44,6 +48,7 @@ class Schedule:
     gradual: bool
     stages: int
     values: Mapping[str, Any]
+    judged_every: int = 1
 
     @property
     def steps(self) -> int:
@@ -53,6 +58,10 @@ class Schedule:
     def rate(self, step: int) -> float:
         """The learning rate at a step of all the epochs, in [0, peak]."""
         return self.options.learning_rate * rate(step, self.steps * self.options.epochs, self.options.warmup)
+
+    def judges(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, is judged."""
+        return (self.options.epochs - 1 - epoch) % self.judged_every == 0
 
     def frozen(self, epoch: int) -> int | None:
         """How many stages are frozen in an epoch of gradual unfreezing, from the last stage backwards; else None."""
@@ -144,11 +153,11 @@ class Course:
         path = checkpoints.save(self.run.checkpoints, number, self.checkpoint())
         yield CheckpointSaved(stage=schedule.stage, epoch=where.epoch, step=where.step, path=str(path))
 
-    def ended(self, verdict: Verdict, rate: float, seconds: float) -> EpochEnded:
-        """The epoch that has just been gone through, judged; the next one begins."""
+    def ended(self, verdict: Verdict | None, rate: float, seconds: float) -> EpochEnded:
+        """The epoch that has just been gone through, judged or not; the next one begins."""
         where, options = self.where, self.schedule.options
-        better = verdict.order > where.best_order or not verdict.of
-        if better:
+        better = verdict is not None and (verdict.order > where.best_order or not verdict.of)
+        if verdict is not None and better:
             where.best_epoch, where.best_order = where.epoch, verdict.order
             self.best = Best(
                 epoch=where.epoch,
@@ -161,15 +170,15 @@ class Course:
             epoch=where.epoch + 1,
             epochs=options.epochs,
             train_loss=where.total / where.weight,
-            tuning_loss=verdict.loss,
-            right=verdict.right,
-            of=verdict.of,
+            tuning_loss=verdict.loss if verdict else math.nan,
+            right=verdict.right if verdict else 0,
+            of=verdict.of if verdict else 0,
             learning_rate=rate,
             seconds=seconds,
             remaining=seconds * (options.epochs - where.epoch - 1),
             best=better,
-            measure=verdict.measure,
-            value=verdict.value,
+            measure=verdict.measure if verdict else "",
+            value=verdict.value if verdict else math.nan,
         )
         self.history.append(ended)
         where.epoch, where.step, where.total, where.weight = where.epoch + 1, 0, 0.0, 0.0
@@ -244,8 +253,8 @@ def epochs(
                     yield from course.save()
                 last_save = time.monotonic()
         stream.close()  # type: ignore[attr-defined]
-        verdict = judge(learner) if broken is None else None
-        if verdict is None or not (verdict.finite and learner.is_finite()):
+        verdict = judge(learner) if broken is None and schedule.judges(where.epoch) else None
+        if broken or (verdict and not verdict.finite) or not learner.is_finite():
             broken = broken or Step(total=where.total, weight=where.weight, broken="weight")
             yield _lowered(learner, where, broken, used, names(rows), at, lr)
             _roll_back(course, good, broken, lr)
@@ -254,7 +263,8 @@ def epochs(
         yield course.ended(verdict, lr, time.monotonic() - epoch_began)
         good = course.checkpoint()
         yield from course.save()
-        for finding in judge.findings(course.history, verdict, schedule.values):
+        found = judge.findings(course.history, verdict, schedule.values) if verdict else ()
+        for finding in found:
             if finding.code not in said:
                 said.add(finding.code)
                 yield finding

@@ -47,10 +47,12 @@ def taught(
     saved: Checkpoint | None,
     *,
     gradual: bool = False,
+    judged_every: int = 1,
 ) -> Generator[Event, None, Best | None]:
     """The epochs of the stage `name`; returns the best one, None where it was interrupted.
 
-    With `gradual` the stages of the net join one after the other, from the last backwards.
+    With `gradual` the stages of the net join one after the other, from the last backwards. Every so many epochs,
+    `judged_every`, are judged, the last among them.
     """
     data, recipe = work.data, work.recipe
     micro = recipe.compute.micro_batch
@@ -64,6 +66,7 @@ def taught(
         gradual=gradual,
         stages=work.stages,
         values=flat(recipe),
+        judged_every=judged_every,
     )
     return (
         yield from epochs(

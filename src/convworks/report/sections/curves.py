@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from convworks.evaluation.curves import Overfitting, overfitting
+from convworks.evaluation.curves import overfitting
 from convworks.evaluation.uncertainty import wilson
 from convworks.events import DataFound, EpochEnded
 from convworks.report.drawing import apart, box, curve, dot, figure, line, text, ticks
@@ -48,37 +48,40 @@ def guess(story: Story) -> float:
 
 
 def _stage(stage: str, epochs: Sequence[EpochEnded], blind: float, word: str) -> Markup:
-    train, tuning = [e.train_loss for e in epochs], [e.tuning_loss for e in epochs]
+    judged = [e for e in epochs if math.isfinite(e.tuning_loss)] or epochs
+    train, tuning = [e.train_loss for e in judged], [e.tuning_loss for e in judged]
     seen = overfitting(train, tuning)
     kept = next((e for e in reversed(epochs) if e.best), None)
+    since = judged[seen.since - 1].epoch if seen else 0
     said = (
-        f"Stage {stage}, {len(epochs)} epochs: training loss from {loss(train[0])} to {loss(train[-1])}, tuning loss "
+        f"Stage {stage}, {len(epochs)} epochs: training loss from {loss(epochs[0].train_loss)} to "
+        f"{loss(epochs[-1].train_loss)}, tuning loss "
         f"from {loss(tuning[0])} to {loss(tuning[-1])}, lowest {loss(min(tuning))}."
     )
-    if seen:
-        said += f" Overfitting since epoch {epochs[seen.since - 1].epoch}."
+    if since:
+        said += f" Overfitting since epoch {since}."
     if kept:
         said += f" Epoch {kept.epoch} was kept." if word == "kept" else f" Epoch {kept.epoch} was the best."
-    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, blind, seen, kept, word, width)), said)
-    rows = [_row(epoch, word if kept and epoch.epoch == kept.epoch else "") for epoch in epochs]
-    measure = epochs[0].measure
-    judged = [f"{measure[:1].upper()}{measure[1:]}"] if measure else ["Right", "95 % interval"]
-    heads = ["Epoch", "Training loss", "Tuning loss", *judged, "Learning rate", "Time", ""]
+    chart = figure(said, lambda width: (HEIGHT, _chart(epochs, blind, since, kept, word, width)), said)
+    measure = judged[0].measure
+    rows = [_row(epoch, measure, word if epoch == kept else "") for epoch in epochs]
+    answers = [f"{measure[:1].upper()}{measure[1:]}"] if measure else ["Right", "95 % interval"]
+    heads = ["Epoch", "Training loss", "Tuning loss", *answers, "Learning rate", "Time", ""]
     listing = table(heads, rows, numbers=range(1, len(heads) - 1))
     return tag(
         "div", tag("h3", f"Stage: {stage}"), chart, folded(f"The {len(epochs)} epochs as a table", listing)
     )
 
 
-def _row(epoch: EpochEnded, word: str) -> list[str]:
+def _row(epoch: EpochEnded, measure: str, word: str) -> list[str]:
     low, high = wilson(epoch.right, epoch.of)
     judged = [f"{epoch.right} of {epoch.of}", f"{percent(low)} to {percent(high)}"]
-    if epoch.measure:
-        judged = [f"{epoch.value:.3f}"]
+    if measure:
+        judged = [f"{epoch.value:.3f}" if epoch.of else ""]
     return [
         str(epoch.epoch),
         loss(epoch.train_loss),
-        loss(epoch.tuning_loss),
+        loss(epoch.tuning_loss) if epoch.of else "",
         *judged,
         f"{epoch.learning_rate:.2g}",
         duration(epoch.seconds),
@@ -89,7 +92,7 @@ def _row(epoch: EpochEnded, word: str) -> list[str]:
 def _chart(
     epochs: Sequence[EpochEnded],
     guess: float,
-    seen: Overfitting | None,
+    since: int,
     kept: EpochEnded | None,
     word: str,
     width: int,
@@ -107,8 +110,7 @@ def _chart(
         return TOP + (1 - min(value, top) / top) * (HEIGHT - TOP - BOTTOM)
 
     drawn: list[Child] = []
-    if seen:
-        since = epochs[seen.since - 1].epoch
+    if since:
         drawn.append(box(x(since), TOP, x(last) - x(since), HEIGHT - TOP - BOTTOM, "overfitted"))
         if x(last) - x(since) > 76:
             high = TOP + 16 if not known or y(guess) > TOP + 24 else y(guess) + 18
@@ -134,15 +136,15 @@ def _chart(
         ("tuning", "other", [e.tuning_loss for e in epochs]),
     ):
         points = [
-            (x(e.epoch), y(value) if math.isfinite(value) else value)
-            for e, value in zip(epochs, values, strict=True)
+            (x(e.epoch), y(value)) for e, value in zip(epochs, values, strict=True) if math.isfinite(value)
         ]
         drawn.append(curve(points, f"line {kind}"))
         if len(points) <= 40:
-            drawn += [dot(at, level, 2.5, kind) for at, level in points if math.isfinite(level)]
-        finite = [level for _, level in points if math.isfinite(level)]
-        if finite:
-            ends.append((finite[-1], f"{name} {loss(values[-1])}" if width > 500 else name, f"{kind} label"))
+            drawn += [dot(at, level, 2.5, kind) for at, level in points]
+        if points:
+            ends.append(
+                (points[-1][1], f"{name} {loss(values[-1])}" if width > 500 else name, f"{kind} label")
+            )
     for level, (_, said, kind) in zip(apart([end[0] for end in ends], 16), ends, strict=True):
         drawn.append(text(width - right + 8, level + 4, said, kind))
     return drawn
