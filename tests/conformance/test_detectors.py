@@ -18,6 +18,7 @@ from convworks.detectors import convdet, two_stage
 from convworks.detectors.answer import NOBODY, Answer, Truth
 from convworks.detectors.presets import PRESETS
 from convworks.detectors.two_stage import System, TwoStage
+from convworks.regions.heads import SIGMOID, overlapping
 from convworks.regions.proposals import grid
 
 SIDE, CLASSES = 64, 3
@@ -95,7 +96,7 @@ BOXES = torch.from_numpy(grid((0.3, 0.6), (1.0,))).float() * SIDE
 
 def made(name: str, given: Tensor = BOXES) -> Detector:
     torch.manual_seed(0)
-    return one_staged() if name == "convdet" else two_staged(PRESETS[name], given)
+    return one_staged() if name == "convdet" else two_staged(SYSTEMS[name], given)
 
 
 def images(count: int = 2) -> Tensor:
@@ -126,7 +127,11 @@ CASES = {
     "crowds alone": [truth(NONE, EVERYWHERE), truth(NONE, many(5))],
     "objects in a crowd": [truth(many(4), EVERYWHERE), truth(many(4), many(2))],
 }
-NAMES = ["convdet", *PRESETS]
+SYSTEMS = {
+    **PRESETS,
+    "an expert's": replace(PRESETS["faster_rcnn"], naming=SIGMOID, fit=overlapping),
+}
+NAMES = ["convdet", *SYSTEMS]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -179,13 +184,13 @@ def test_answers_are_sorted_inside_and_the_same_each_time(name: str) -> None:
             np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SYSTEMS)
 def test_a_picture_in_which_nothing_is_proposed_has_a_loss_and_an_empty_answer(name: str) -> None:
     detector = made(name, NONE)
     total = detector.loss(images(), CASES["objects in one picture"], 0)
     total.backward()
     assert bool(torch.isfinite(total))
-    if PRESETS[name].source != "region network":
+    if SYSTEMS[name].source != "region network":
         for one in detector.answer(images()):
             assert one.boxes.shape == (0, 4)
             assert one.scores.shape == one.labels.shape == (0,)

@@ -14,18 +14,16 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 from torchvision.ops import box_iou
 
 from convworks.backbones.contract import Stage
 from convworks.detectors.answer import Answer, Truth
-from convworks.regions.coding import deltas, from_deltas
-from convworks.regions.losses import smooth_l1
+from convworks.regions.coding import from_deltas
+from convworks.regions.heads import SOFTMAX, Fit, Naming, straight
 from convworks.regions.matching import by_overlap, excused
 from convworks.regions.pooling import level
 from convworks.regions.refine import iterated, settled
 from convworks.regions.region_network import (
-    SHARP,
     TESTING,
     TRAINING,
     Limits,
@@ -51,17 +49,20 @@ class System:
     """Which parts make a detector.
 
     `source` says where boxes come from, `read` how a region becomes features of one size. With a `pyramid` there are
-    maps of several strides, and a region is read from that which its size wants. With `moves` each class moves its
-    box. In `rounds` beyond the first the moved boxes are read again; boxes that agree by IoU `vote` settle where the
-    box lies, None for no vote; of two of a class that overlap by more than `suppress` the better stays. A step learns
-    from `regions` regions of a picture at most. `scales` are those of the anchors in pixels: all on one map, or one
-    on each map of a pyramid and one on a map coarser by 2 than its last, from which nothing is read.
+    maps of several strides, and a region is read from that which its size wants. `naming` is how logits tell the
+    class; with `moves` each class moves its box, and learns to by `fit`. In `rounds` beyond the first the moved boxes
+    are read again; boxes that agree by IoU `vote` settle where the box lies, None for no vote; of two of a class that
+    overlap by more than `suppress` the better stays. A step learns from `regions` regions of a picture at most.
+    `scales` are those of the anchors in pixels: all on one map, or one on each map of a pyramid and one on a map
+    coarser by 2 than its last, from which nothing is read.
     """
 
     source: Source
     read: Reader
     pyramid: bool = False
+    naming: Naming = SOFTMAX
     moves: bool = True
+    fit: Fit = straight
     rounds: int = 1
     vote: float | None = None
     suppress: float = 0.3
@@ -88,7 +89,7 @@ class TwoStage(nn.Module):
             one = torch.zeros(1, 4), torch.zeros(1, dtype=torch.int64)
             width = system.read(torch.zeros(1, channels, 4, 4), *one, 1 / stages[0].stride).numel()
         self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
-        self.names = nn.Linear(hidden, classes + 1)
+        self.names = nn.Linear(hidden, classes + system.naming.spare)
         self.places = nn.Linear(hidden, 4 * classes) if system.moves else None
         nn.init.normal_(self.names.weight, std=0.01)
         if self.places is not None:
@@ -111,8 +112,8 @@ class TwoStage(nn.Module):
 
     def judged(
         self, maps: Sequence[Float[Tensor, "b d _ _"]], boxes: Float[Tensor, "n 4"], rows: Int[Tensor, "n"]
-    ) -> tuple[Float[Tensor, "n k1"], Float[Tensor, "n k 4"]]:
-        """The logits of each region, background last, and the deltas that each class would move it by."""
+    ) -> tuple[Float[Tensor, "n _"], Float[Tensor, "n k 4"]]:
+        """The logits of each region, and the deltas that each class would move it by."""
         place = level(boxes, [stage.stride for stage in self.stages])
         parts: list[Tensor] = []
         for number, (here, stage) in enumerate(zip(maps, self.stages, strict=True)):
@@ -171,11 +172,11 @@ def loss(
     boxes, labels, wanted = (torch.cat(part) for part in zip(*chosen, strict=True))
     names, moves = net.judged(maps, boxes, rows)
     number = max(len(boxes), 1)
-    parts["names"] = F.cross_entropy(names, labels, reduction="sum") / number
+    parts["names"] = net.system.naming.loss(names, labels).sum() / number
     if net.places is not None:
         objects = (labels < net.classes).nonzero()[:, 0]
-        error = moves[objects, labels[objects]] - deltas(boxes[objects], wanted[objects])
-        parts["places"] = smooth_l1(error, SHARP).sum() / number
+        told = moves[objects, labels[objects]]
+        parts["places"] = net.system.fit(boxes[objects], told, wanted[objects]).sum() / number
     return parts
 
 
@@ -194,16 +195,15 @@ def answered(
             proposed(logit, tell, references, size, net.system.testing)[0]
             for logit, tell in zip(logits, told, strict=True)
         ]
-    found: list[Answer] = []
+    system, found = net.system, list[Answer]()
     for row, boxes in enumerate(given):
 
         def judge(regions: Tensor, row: int = row) -> tuple[Tensor, Tensor]:
             rows = torch.full((len(regions),), row, device=regions.device)
             names, moves = net.judged(maps, regions, rows)
             moved = from_deltas(regions[:, None].expand_as(moves), moves)
-            return names.softmax(1)[:, :-1], within(moved, size)
+            return system.naming.scores(names), within(moved, size)
 
-        system = net.system
         candidates = iterated(boxes, judge, rounds=system.rounds, least=least)
         places, scores, labels = settled(*candidates, suppress=system.suppress, vote=system.vote)
         found.append(

@@ -18,16 +18,13 @@ from torchvision.ops import batched_nms, box_iou
 
 from convworks.regions.anchors import RATIOS, SCALES, anchors, base
 from convworks.regions.coding import deltas, from_deltas
+from convworks.regions.heads import SHARP
 from convworks.regions.losses import smooth_l1
 from convworks.regions.matching import by_overlap, excused
 from convworks.regions.sampling import sampled
 
 UNIT = (1.0, 1.0, 1.0, 1.0)
 """Deltas of anchors are not divided: the anchors are far from their objects, and the deltas about 1 as they are."""
-
-
-SHARP = 1 / 9
-"""The error, in deviations, beyond which the loss of a box is linear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
