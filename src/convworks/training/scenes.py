@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -16,17 +17,19 @@ from convworks.data.load import load
 from convworks.data.record import DataSet, Record, SetAside
 from convworks.data.scenes import crowded
 from convworks.evaluation.scenes import SceneEvaluation
-from convworks.events import Candidate, Chooser, Event, RecipeSettled
+from convworks.events import Candidate, Chooser, Event, Progress, RecipeSettled, StageStarted
 from convworks.geometry.boxes import Size
 from convworks.model import Model
 from convworks.recipe.options import flat
 from convworks.tasks.contract import Evidence
 from convworks.training import checkpoint as checkpoints
+from convworks.training.features import PART, in_turn
 from convworks.training.finetune import marked
 from convworks.training.learner import Learner
 from convworks.training.prepare import Prepared
 from convworks.training.scene_feed import SceneFeed
 from convworks.training.scene_judge import SceneJudge
+from convworks.training.signals import Stopping
 from convworks.training.stage import digest, settle_micro_batch, started, taught
 from convworks.training.team import Team
 from convworks.training.work import Work
@@ -43,12 +46,15 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
     options, backbone = recipe.optimiser, model.net.backbone
     scratch = recipe.transfer.mode == "scratch"
     freeze = recipe.transfer.freeze if isinstance(recipe.transfer.freeze, int) and not scratch else 0
+    if recipe.transfer.mode == "extract":
+        freeze = work.stages
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
     frame = training_frame(model.preprocessing.seen, recipe.data.crop)
     settle_micro_batch(work, frame, freeze, entry=0)
     work.settle({"transfer.freeze": "the first filters fit any picture"}, transfer__freeze=freeze)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
+    yield from looked(work)
     before = digest(model, freeze)
     learner = Learner(
         model.net,
@@ -100,6 +106,36 @@ def judged_every(work: Work, frame: Size) -> int:
     return max(1, min(round(judged / (JUDGING * taught)), work.recipe.optimiser.epochs // LOOKS))
 
 
+def looked(work: Work) -> Generator[Event]:
+    """Finds where to look in each picture that learns or chooses, where the net has to be told: once, for all epochs.
+
+    Raises Stopping where the run is asked to stop.
+    """
+    if work.model.look is None:
+        return
+    feed = scene_feed(work, [*work.data.learn.tolist(), *work.data.tune.tolist()], None)
+    everything = in_turn(len(feed.rows))
+    mine = [everything[place] for place in work.team.share(len(everything))]
+    began = time.monotonic()
+    yield StageStarted(
+        stage="proposals",
+        epochs=0,
+        learns=0,
+        said=f"where to look in {len(feed.rows):,} pictures, found once",
+    )
+    with ThreadPoolExecutor(max(1, work.workers), thread_name_prefix="look") as pool:
+        for number in range(-(-len(everything) // work.team.size)):
+            if work.team.any(work.stop.asked):
+                raise Stopping
+            part = mine[number].tolist() if number < len(mine) else []
+            list(pool.map(feed.sample, [feed.rows[place] for place in part]))
+            done = min((number + 1) * PART * work.team.size, len(feed.rows))
+            pace = (time.monotonic() - began) / done
+            yield Progress(
+                stage="proposals", done=done, total=len(feed.rows), remaining=pace * (len(feed.rows) - done)
+            )
+
+
 def scene_feed(work: Work, rows: Sequence[int], frame: Size | None) -> SceneFeed:
     """The images at some rows, in augmented frames of `frame`, or, where that is None, as they are judged."""
     data, recipe = work.data, work.recipe
@@ -115,6 +151,7 @@ def scene_feed(work: Work, rows: Sequence[int], frame: Size | None) -> SceneFeed
         augmentation=recipe.augmentation if frame else None,
         mosaic_until=round(LAST * recipe.optimiser.epochs),
         rare=rare_classes(data) if frame and recipe.task == "segmentation" else (),
+        look=work.model.look,
     )
 
 
