@@ -6,6 +6,7 @@ One object for the library, the command line, the server and the export. A saved
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,12 +33,13 @@ from convworks.data.decode import MAX_PIXELS, decode, from_pil
 from convworks.data.names import shown
 from convworks.data.record import SetAside
 from convworks.data.sources.suffixes import READ
+from convworks.detectors import tiling
 from convworks.detectors.answer import stacked
 from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
-from convworks.samples import Prediction, Segmentation
+from convworks.samples import Detection, Prediction, Segmentation
 from convworks.tasks import windows
 from convworks.tasks.contract import Look, Task
 
@@ -160,17 +162,19 @@ class Model:
         """A classifier's outputs for normalised pictures, over the temperature; float32, on the CPU."""
         return self.outputs(frames) / self.temperature
 
-    def predict(self, source: Picture | Sequence[Picture], *, batch: int = 32) -> Any:
+    def predict(self, source: Picture | Sequence[Picture], *, batch: int = 32, tiles: bool = False) -> Any:
         """What the model says of a picture, or of each of several.
 
         `source` is a file, a PIL image, or an HWC uint8 RGB array, which gives one prediction; or a folder
         (read with its subfolders) or a list of those, which gives a list. Of a folder, files that cannot be
         read are left out and named in a warning. A JPEG file much larger than the net's input is decoded at a
         part of its size, so that its numbers differ a little from those of the same picture given as an
-        array. Raises DecodeError or DataError for anything else that is not a picture.
+        array. With `tiles`, pictures that show more than those that the model learned from, not the same from
+        nearer, are looked at piece by piece (`predict_in_windows`). Raises DecodeError or DataError for anything
+        else that is not a picture.
         """
         if isinstance(source, (str, Path)) and Path(source).is_dir():
-            found = list(self.predictions(pictures_in(Path(source)), batch=batch))
+            found = list(self.predictions(pictures_in(Path(source)), batch=batch, tiles=tiles))
             aside = [one for one in found if isinstance(one, SetAside)]
             if aside:
                 names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
@@ -178,7 +182,7 @@ class Model:
             return [one for one in found if not isinstance(one, SetAside)]
         several = isinstance(source, Sequence) and not isinstance(source, (str, bytes))
         given: Sequence[Picture] = source if several else [source]  # type: ignore[assignment]
-        found = list(self.predictions(given, batch=batch, strict=True))
+        found = list(self.predictions(given, batch=batch, strict=True, tiles=tiles))
         return found if several else found[0]
 
     def predictions(
@@ -189,11 +193,17 @@ class Model:
         strict: bool = False,
         workers: int = 2,
         max_pixels: int = MAX_PIXELS,
+        tiles: bool = False,
+        scale: float | None = None,
     ) -> Iterator[Prediction | SetAside]:
         """One answer a picture, in order, as they are ready; a SetAside for a file that cannot be read.
 
-        With `strict`, the first that cannot be read is raised as a DecodeError.
+        With `strict`, the first that cannot be read is raised as a DecodeError. With `tiles`, each is looked at
+        through windows, at `scale` (`predict_in_windows`).
         """
+        if tiles:
+            yield from self._in_windows(sources, scale, strict=strict, max_pixels=max_pixels)
+            return
 
         def look(picture: Picture) -> Looked | DecodeError:
             try:
@@ -215,6 +225,17 @@ class Model:
                     else:
                         yield replace(next(answers), path=path)
 
+    def _in_windows(
+        self, sources: Iterable[Picture], scale: float | None, *, strict: bool, max_pixels: int
+    ) -> Iterator[Segmentation | Detection | SetAside]:
+        for picture in sources:
+            try:
+                yield self.predict_in_windows(picture, scale=scale, max_pixels=max_pixels)
+            except DecodeError as error:
+                if strict:
+                    raise
+                yield SetAside(path=str(picture), reason=error.found)
+
     def _answers(self, looked: Sequence[Looked]) -> list[Any]:
         """What the net says of some pictures, in their own pixels."""
         if not looked:
@@ -229,29 +250,43 @@ class Model:
         return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
 
     def predict_in_windows(
-        self, picture: Picture, *, scale: float = 1.0, max_pixels: int = MAX_PIXELS
-    ) -> Segmentation:
-        """The outlines in one large picture, seen through overlapping windows instead of shrunk as a whole.
+        self, picture: Picture, *, scale: float | None = None, max_pixels: int = MAX_PIXELS
+    ) -> Segmentation | Detection:
+        """What is in one large picture, seen through overlapping windows instead of shrunk as a whole.
 
-        `scale` is the share of its own size at which the picture is looked at: things should be as large, in pixels,
-        as they were for the net when it learned. Raises RecipeError for a model of another task, or for no scale.
+        `scale` is the share of its own size at which the picture is looked at: by default that of the pictures that
+        the net learned from, so that things keep their size in pixels. A picture of objects that is not larger than a
+        window is answered as a whole. Raises RecipeError for a model of another task, or for no scale.
         """
-        if self.task.name != "segmentation" or not 0 < scale <= 4:
+        prepare = self.preprocessing
+        chosen = prepare.scale if scale is None else scale
+        if self.task.name not in ("segmentation", "detection") or not 0 < chosen <= 4:
             raise RecipeError(
-                f"A model for {self.task.name} does not look through windows at scale {scale:g}.",
-                expected="a model for segmentation, and a scale above 0 and up to 4",
+                f"A model for {self.task.name} does not look through windows at scale {chosen:g}.",
+                expected="a model for segmentation or detection, and a scale above 0 and up to 4",
             )
         path = Path(picture) if isinstance(picture, (str, Path)) else None
         image = decode(path, max_pixels=max_pixels).image if path else _pixels(picture)  # type: ignore[arg-type]
         size = (image.shape[0], image.shape[1])
-        small = (max(1, round(scale * size[0])), max(1, round(scale * size[1])))
-        seen = plan.apply_image(plan.fixed(size, small, "squash", "bilinear"), image)
-        prepare = self.preprocessing
-        window = (blocks_of(prepare.seen[0]), blocks_of(prepare.seen[1]))
-        scores, move = windows.blended(self.outputs, prepare.normalise, seen, window)
-        shrunk = crop((0, 0, size[1], size[0]), small)
+        small = (max(1, round(chosen * size[0])), max(1, round(chosen * size[1])))
+        boxed = self.task.name == "detection"
+        if boxed and small[0] <= prepare.seen[0] and small[1] <= prepare.seen[1]:
+            return replace(self._answers([self._looked(picture, max_pixels)])[0], path=path)
+        way = plan.fixed(size, small, "squash", prepare.interpolation if boxed else "bilinear")
+        seen, move = plan.apply_image(way, image), crop((0, 0, size[1], size[0]), small)
+        if boxed:
+            answer: Any = tiling.found(self._tiles, seen, prepare.seen, math.ceil(chosen * prepare.common))
+        else:
+            window = (blocks_of(prepare.seen[0]), blocks_of(prepare.seen[1]))
+            answer, inner = windows.blended(self.outputs, prepare.normalise, seen, window)
+            move = move.then(inner)
         assert self.task.scenes is not None
-        return replace(self.task.scenes.restore(scores, shrunk.then(move), size, self.classes), path=path)
+        return replace(self.task.scenes.restore(answer, move, size, self.classes), path=path)
+
+    def _tiles(self, tiles: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[Any]:
+        """What is found in each of some frames."""
+        frames = np.stack([self.preprocessing.normalise(tile) for tile in tiles])
+        return self.task.decode(self.outputs(frames), self.classes)
 
     def _looked(self, picture: Picture, max_pixels: int) -> Looked:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
@@ -328,7 +363,11 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         facts["classes"],
         Preprocessing(
             **expects
-            | {name: tuple(expects[name]) for name in ("mean", "deviation", "shape") if name in expects}
+            | {
+                name: tuple(expects[name])
+                for name in ("mean", "deviation", "shape", "learned")
+                if name in expects
+            }
             | {"bands": tuple((low, high) for low, high in expects.get("bands", ()))},
         ),
         task=tasks.find(facts["task"], facts.get("decoder", "")),

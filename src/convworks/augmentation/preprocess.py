@@ -25,6 +25,9 @@ class Preprocessing:
     to `shape` (height, width), or to `size` x `size` where that is (0, 0); then each value v in 0..255 becomes
     (v / 255 - mean) / deviation. `bands`, where there are any, are the values of each band of a file that become 0
     and 255; without them, files are read as pictures in red, green and blue.
+
+    `learned` is the (height, width) of a middling picture of those that it learned from, (0, 0) where nobody knows,
+    and `common` the side of a large object that is common in them, in their pixels: what tiles have to share.
     """
 
     size: int
@@ -35,6 +38,14 @@ class Preprocessing:
     interpolation: Interpolation = "bicubic"
     shape: Size = (0, 0)
     bands: Ranges = ()
+    learned: Size = (0, 0)
+    common: float = 0.0
+
+    @property
+    def scale(self) -> float:
+        """The share of their own size at which the pictures that it learned from were seen; 1 where nobody knows."""
+        height, width = self.learned
+        return min(self.seen[0] / height, self.seen[1] / width) if height and width else 1.0
 
     @property
     def seen(self) -> Size:

@@ -12,7 +12,7 @@ from pathlib import Path
 from convworks.data import decode, sources
 from convworks.data.record import DataSet, Record, classes_of
 from convworks.errors import DataError
-from convworks.recipe.aims import aims, percentiles
+from convworks.recipe.aims import aims, by_class, percentiles
 from convworks.recipe.fingerprint import Fingerprint
 from convworks.recipe.nets import NetProposal, net_for
 
@@ -42,7 +42,8 @@ def glance(dataset: DataSet) -> Fingerprint:
     widths, heights = zip(*(found.size for _, found in looked), strict=True)
     counts = Counter(name for record in records for name in classes_of(record))
     shared = dataset.task != "classification"
-    objects = [size for record, _ in looked for size in _sizes(record)]
+    named = [pair for record, _ in looked for pair in _sizes(record)]
+    objects = [size for _, size in named]
     return Fingerprint(
         task=dataset.task,
         counts={name: counts[name] for name in dataset.classes},
@@ -51,6 +52,7 @@ def glance(dataset: DataSet) -> Fingerprint:
         short_sides=percentiles([min(found.size) for _, found in looked]),
         gray=sum(found.mode in GRAY for _, found in looked) / len(looked),
         objects=percentiles(objects) if objects else (0.0, 0.0, 0.0),
+        by_class=by_class(named),
         split="given" if any(record.split in ("val", "test") for record in dataset.records) else "made",
         total=len(records) if shared else 0,
     )
@@ -79,8 +81,8 @@ def _header(path: Path) -> decode.Header | None:
         return None
 
 
-def _sizes(record: Record) -> list[float]:
-    """Square roots of the areas of the objects of a picture, crowds left out."""
-    boxes = (note.box for note in record.boxes if not note.crowd)
-    areas = ((right - left) * (bottom - top) for left, top, right, bottom in boxes)
-    return [area**0.5 for area in areas if area > 0]
+def _sizes(record: Record) -> list[tuple[str, float]]:
+    """Class and square root of the area of the objects of a picture, crowds left out."""
+    boxes = ((note.name, note.box) for note in record.boxes if not note.crowd)
+    areas = ((name, (right - left) * (bottom - top)) for name, (left, top, right, bottom) in boxes)
+    return [(name, area**0.5) for name, area in areas if area > 0]

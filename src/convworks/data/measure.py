@@ -10,6 +10,7 @@ import numpy as np
 
 from convworks.data.audit import Audit
 from convworks.data.record import classes_of
+from convworks.recipe.aims import by_class
 from convworks.recipe.fingerprint import Fingerprint
 
 
@@ -19,10 +20,11 @@ def fingerprint(audit: Audit) -> Fingerprint:
     rows = [row for row, record in enumerate(records) if record.split in ("train", "")]
     shared = audit.dataset.task != "classification"
     counts = Counter(name for row in rows for name in classes_of(records[row]))
-    objects = [
-        math.sqrt((x1 - x0) * (y1 - y0))
+    named = [
+        (one.name, math.sqrt((x1 - x0) * (y1 - y0)))
         for row in rows
-        for x0, y0, x1, y1 in (one.box for one in records[row].boxes)
+        for one in records[row].boxes
+        for x0, y0, x1, y1 in (one.box,)
         if x1 > x0 and y1 > y0
     ]
     widths = [audit.facts[row].width for row in rows]
@@ -36,7 +38,8 @@ def fingerprint(audit: Audit) -> Fingerprint:
         short_sides=_percentiles([min(size) for size in zip(widths, heights, strict=True)]),
         gray=sum(audit.facts[row].gray for row in rows) / max(1, len(rows)),
         copies=sum(int(sizes[audit.groups[row]]) > 1 for row in rows),
-        objects=_percentiles(objects),
+        objects=_percentiles([size for _, size in named]),
+        by_class=by_class(named),
         split="given" if any(record.split in ("val", "test") for record in records) else "made",
         total=len(rows) if shared else 0,
     )

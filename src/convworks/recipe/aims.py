@@ -6,7 +6,7 @@ cells are small against an object, and see all of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from convworks.arithmetic.spec import Volume
@@ -132,6 +132,18 @@ def aims(
 def dropout_for(images: int) -> float:
     """The probability of dropping a feature before the last layer of a net that learns from nothing."""
     return next(probability for most, probability in DROPOUTS if images < most or not most)
+
+
+def by_class(sizes: Iterable[tuple[str, float]]) -> dict[str, tuple[float, float, float]]:
+    """The percentiles of each class, from (class, size) pairs.
+
+    >>> by_class([("a", 24), ("b", 5), ("a", 80)])
+    {'a': (29.6, 52.0, 74.4), 'b': (5, 5, 5)}
+    """
+    found: dict[str, list[float]] = {}
+    for name, size in sizes:
+        found.setdefault(name, []).append(size)
+    return {name: percentiles(of_class) for name, of_class in found.items()}
 
 
 def percentiles(sizes: Sequence[float]) -> tuple[float, float, float]:

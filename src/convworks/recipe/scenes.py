@@ -43,7 +43,7 @@ def propose_scene(
     else:
         set_value("transfer.mode", "full", "new parts on a pretrained net, which follows slowly")
         # The third stage of these nets has the largest maps: a sixth of a step, and no worse without.
-        light = task == "segmentation" and facts.name.startswith("efficientnet-lite")
+        light = task != "localization" and facts.name.startswith("efficientnet-lite")
         set_value("transfer.freeze", 3 if light else 2, "the first filters fit any picture")
         set_value("optimiser.backbone_rate", 0.3, "what is pretrained knows much already")
     set_value("optimiser.learning_rate", 1e-3, "the new parts know nothing yet")
@@ -78,7 +78,7 @@ def frame_side(fingerprint: Fingerprint) -> tuple[int, str]:
     side = max(width, height, 1.0)
     if fingerprint.task == "localization":
         return 224, "one object fills much of the picture"
-    small, _, large = fingerprint.objects
+    small, large = fingerprint.common
     if fingerprint.task in ("detection", "instances") and small > 0:
         needed = detector_input(small, large, side)
         chosen = min(
@@ -91,7 +91,7 @@ def frame_side(fingerprint: Fingerprint) -> tuple[int, str]:
 def strides(fingerprint: Fingerprint, longer: int) -> tuple[int, int, str]:
     """The strides of the finest and the coarsest map of a detector on frames of a longer side `longer`, and why."""
     side = max(fingerprint.widths[1], fingerprint.heights[1], 1.0)
-    small, _, large = (size * longer / side for size in fingerprint.objects)
+    small, large = (size * longer / side for size in fingerprint.common)
     if large <= 0:
         return 8, 32, "no object tells its size"
     finest = min(finest_stride(small), 8)

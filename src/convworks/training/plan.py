@@ -160,8 +160,8 @@ def new_model(
     size = recipe.data.input_size
     assert isinstance(size, int)
     expects, shape = backbone.expects, (size, size)
+    measured = prepared.fingerprint
     if prepared.scenes is not None:
-        measured = prepared.fingerprint
         shape = frame_shape(size, measured.widths[1], measured.heights[1])
     scaling = prepared.bands
     preprocessing = Preprocessing(
@@ -173,6 +173,8 @@ def new_model(
         bands=scaling.ranges if scaling else (),
         interpolation=expects.interpolation,
         shape=(0, 0) if prepared.scenes is None else shape,
+        learned=(round(measured.heights[1]), round(measured.widths[1])),
+        common=measured.common[1],
     )
     task = tasks.chosen(prepared.dataset.task, recipe.model)
     settings = task.settings(recipe.model)
