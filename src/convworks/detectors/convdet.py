@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchvision.ops import box_iou
 
 from convworks.backbones.contract import Stage
 from convworks.detectors.answer import Answer, Truth, truths
+from convworks.layers.conv_norm import normalised
 from convworks.regions import matching
 from convworks.regions.coding import LARGEST, from_distances
 from convworks.regions.losses import generalised_overlap, overlap, quality_focal
@@ -30,11 +30,8 @@ REACH = 4.0  # strides from a cell to the edges of the box that it says before i
 PRIOR = 0.01  # the score of every cell and class before anything has been learned
 STATIC = 1 / 3  # share of the training with a matching that does not look at what the net says
 ROW = 7  # numbers of a cell before those of the classes: x, y, stride, and a box
-LEAST, CANDIDATES, MOST = (
-    0.01,
-    1_000,
-    300,
-)  # the lowest score, and the most boxes before and after suppression
+LEAST = 0.01  # the lowest score that is told
+CANDIDATES, MOST = 1_000, 300  # boxes before and after suppression
 SUPPRESSED = 0.6  # IoU above which the worse of two boxes of a class goes
 
 
@@ -93,7 +90,7 @@ class Tower(nn.Module):
         norms = self.norms[level]
         assert isinstance(norms, nn.ModuleList)
         for conv, norm in zip(self.convs, norms, strict=True):
-            x = F.relu(norm(conv(x)))
+            x = normalised(x, conv, norm, "relu")
         return x
 
 

@@ -43,23 +43,7 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
         """The activation of the normalised convolution of `x`."""
-        if self.norm.training:
-            return activated(self.norm(self._convolve(x, self.conv.weight, None, "none")), self.activation)
-        scale = self.norm.weight * torch.rsqrt(self._variance() + self.norm.eps)
-        shift = self.norm.bias - self._mean() * scale
-        return self._convolve(x, self.conv.weight * scale[:, None, None, None], shift, self.activation)
-
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
-        conv = self.conv
-        return convolve(
-            x,
-            weight,
-            bias,
-            stride=(conv.stride[0], conv.stride[1]),
-            padding=self._padding(x.shape[2], x.shape[3]),
-            groups=conv.groups,
-            activation=activation,
-        )
+        return normalised(x, self.conv, self.norm, self.activation, self._padding(x.shape[2], x.shape[3]))
 
     def _padding(self, height: int, width: int) -> Sides:
         """Zeros on the left, right, top and bottom."""
@@ -70,12 +54,31 @@ class ConvNorm(nn.Module):
         columns = max((-(-width // across) - 1) * across + wide - width, 0)
         return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
 
-    def _mean(self) -> Tensor:
-        mean = self.norm.running_mean
-        assert mean is not None
-        return mean
 
-    def _variance(self) -> Tensor:
-        variance = self.norm.running_var
-        assert variance is not None
-        return variance
+def normalised(
+    x: Float[Tensor, "n c h w"],
+    conv: nn.Module,
+    norm: nn.Module,
+    activation: Activation,
+    padding: Sides | None = None,
+) -> Float[Tensor, "n c2 h2 w2"]:
+    """The activation of the batch norm of a Conv2d without bias, in one pass where the norm takes no statistics.
+
+    `padding` is zeros on the left, right, top and bottom; None for half of the filter's size all round.
+    """
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    tall, wide = conv.kernel_size[0] // 2, conv.kernel_size[1] // 2
+    sides = (wide, wide, tall, tall) if padding is None else padding
+    stride = (conv.stride[0], conv.stride[1])
+
+    def convolved(weight: Tensor, bias: Tensor | None, kind: Activation) -> Tensor:
+        return convolve(x, weight, bias, stride=stride, padding=sides, groups=conv.groups, activation=kind)
+
+    if norm.training:
+        return activated(norm(convolved(conv.weight, None, "none")), activation)
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return convolved(conv.weight * scale[:, None, None, None], norm.bias - mean * scale, activation)

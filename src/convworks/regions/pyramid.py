@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from convworks.layers.conv_norm import normalised
+
 
 class Pyramid(nn.Module):
     """Reads the last map of each stride from `finest` on and gives those up to `coarsest`, all `width` channels wide.
@@ -34,12 +36,12 @@ class Pyramid(nn.Module):
         """One map for each of `strides`."""
         found: list[Tensor] = []
         for place in reversed(range(len(self.taps))):
-            here = self.lateral_norm[place](self.lateral[place](maps[self.taps[place]]))
+            here = normalised(maps[self.taps[place]], self.lateral[place], self.lateral_norm[place], "none")
             if found:
                 here = here + F.interpolate(found[0], here.shape[-2:], mode="bilinear", align_corners=False)
             found.insert(0, F.relu(here))
         pairs = zip(found, self.smooth, self.smooth_norm, strict=False)
-        return [F.relu(norm(smooth(one))) for one, smooth, norm in pairs]
+        return [normalised(one, smooth, norm, "relu") for one, smooth, norm in pairs]
 
 
 def levels(strides: Sequence[int], finest: int, coarsest: int) -> tuple[list[int], int]:
