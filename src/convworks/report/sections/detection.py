@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from convworks.augmentation import plan
 from convworks.evaluation.scenes import SceneEvaluation
+from convworks.geometry.move import crop
 from convworks.metrics import average_precision as ap
 from convworks.metrics import detection_errors as errors
 from convworks.report.drawing import apart, curve, figure, line, meter, text
@@ -16,6 +19,7 @@ from convworks.report.drawn import boxes_on
 from convworks.report.markup import Child, Markup, join, percent, section, table, tag
 from convworks.report.sections.score import measure_chart
 from convworks.report.story import Story
+from convworks.samples import Box
 
 MEANS = {
     "AP": "precision over all recalls, the mean over overlaps from .5 to .95 and over the classes",
@@ -30,6 +34,8 @@ MOST_CURVES = 12
 HEIGHT, LEFT, TOP, BOTTOM = 300, 52, 12, 44
 KIND = ("one", "other")  # of lines, in turn
 SIDE = 150  # pixels of a picture of a mistake
+SHARP = 2 * SIDE  # pixels across of what is drawn in it
+METER = 84  # pixels of a bar in a table
 SAID = {
     "class": "the box is right, the name is not",
     "box": "the name is right, the box is poor (overlap .1 to .5)",
@@ -38,6 +44,16 @@ SAID = {
     "background": "nothing is there",
     "missed": "an object that no box means",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A mistake: its image, the (name, score, box) that is wrong or missed (NaN), and the object that was meant."""
+
+    kind: str
+    place: int
+    box: tuple[str, float, Box]
+    meant: tuple[str, float, Box] | None
 
 
 def box_score(story: Story) -> Markup:
@@ -54,7 +70,7 @@ def box_score(story: Story) -> Markup:
         [
             f"{size}: {means}",
             f"{there[place]:,}",
-            join(meter(values[f"AP {size}"], "one"), " ", percent(values[f"AP {size}"])),
+            join(meter(values[f"AP {size}"], "one", METER), " ", percent(values[f"AP {size}"])),
             percent(values[f"AR {size}"]),
         ]
         for place, (size, means) in enumerate(STRATA.items(), 1)
@@ -84,8 +100,7 @@ def box_classes(story: Story) -> Markup:
     rows: list[list[Child]] = [
         [
             names[place],
-            join(meter(values[place], "one"), " ", percent(values[place])),
-            _interval(evaluation, names[place]),
+            join(meter(values[place], "one", METER), " ", _with_interval(evaluation, names[place])),
             f"{there[place]:,}",
             *(believed(*curves[place], wanted) for wanted in WANTED),
         ]
@@ -110,13 +125,14 @@ def box_classes(story: Story) -> Markup:
         "and in brackets how many of the objects are found then."
     )
     return section(
-        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5, 6)), chart
+        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5)), chart
     )
 
 
-def _interval(evaluation: SceneEvaluation, name: str) -> str:
+def _with_interval(evaluation: SceneEvaluation, name: str) -> str:
+    value = percent(evaluation.per_class[name])
     low, high = evaluation.intervals.get(name, (math.nan, math.nan))
-    return f"{percent(low)} to {percent(high)}" if low == low else "unknown"
+    return f"{value} ({100 * low:.0f} to {100 * high:.0f})" if low == low else value
 
 
 def believed(
@@ -146,19 +162,19 @@ def box_mistakes(story: Story) -> Markup:
     rows: list[list[Child]] = [
         [
             kind,
-            join(meter(costs[kind] / most, "one"), f" {100 * costs[kind]:.1f}"),
+            join(meter(costs[kind] / most, "one", METER), f" {100 * costs[kind]:.1f}"),
             f"{total[kind]:,}",
             SAID[kind],
         ]
         for kind in order
     ]
     said = (
-        f"AP at an overlap of .5 is {percent(evaluation.measures['AP50'])}. The table says how many points more it "
-        "would be without one kind of mistake: wrong boxes and names put right, finds of nothing and second finds "
-        f"left out, missed objects not asked for. The numbers are those at a score of {least:.2f}, where precision "
-        f"and recall are best together; {total['right']:,} boxes are right there."
+        f"AP at an overlap of .5 is {percent(evaluation.measures['AP50'])}. The table says how many points it would "
+        "gain without one kind of mistake, in boxes of any score: wrong boxes and names put right, second finds and "
+        f"finds of nothing left out, missed objects not asked for. From a score of {least:.2f} on, where precision "
+        f"and recall are best together, {total['right']:,} boxes are right, and so many are wrong or missing:"
     )
-    cards = [_card(story, evaluation, kind, *where) for kind, where in _worst(evaluation, least)]
+    cards = [_card(story, evaluation, case) for case in _worst(evaluation, least)]
     return section(
         "mistakes",
         "Mistakes",
@@ -166,7 +182,7 @@ def box_mistakes(story: Story) -> Markup:
         table(["Kind", "Points of AP lost", "How many", "What it is"], rows, numbers=(2,)),
         tag(
             "p",
-            f"The {SHOWN} surest of each kind, each in the middle of its picture:" if cards else "",
+            f"The {SHOWN} surest of each kind; without a score, what is there:" if cards else "",
         ),
         tag("ul", cards, class_="shots"),
     )
@@ -185,52 +201,52 @@ def best_score(evaluation: SceneEvaluation) -> float:
     return float(scores[order][int((2 * found / (found + bad + there)).argmax())])
 
 
-def _worst(
-    evaluation: SceneEvaluation, least: float
-) -> list[tuple[str, tuple[int, str, float, tuple[float, float, float, float]]]]:
-    """Of each kind of mistake the surest: the image's position, the class, the score (NaN if missed) and the box."""
-    every: dict[str, list[tuple[int, str, float, tuple[float, float, float, float]]]] = {
-        kind: [] for kind in SAID
-    }
+def _worst(evaluation: SceneEvaluation, least: float) -> list[Case]:
+    """Of each kind of mistake the surest."""
+    every: dict[str, list[Case]] = {kind: [] for kind in SAID}
     for place, one in enumerate(evaluation.evidence):
         found = errors.judged(one, least)
+        objects = [
+            (evaluation.classes[name], math.nan, _box(box))
+            for name, box in zip(one["truth_labels"].tolist(), one["truth"], strict=True)
+        ]
         for row in np.flatnonzero(found.kinds >= 0).tolist():
-            name = evaluation.classes[int(one["labels"][row])]
-            kind = errors.KINDS[int(found.kinds[row])]
-            every[kind].append((place, name, float(one["scores"][row]), _box(one["boxes"][row])))
+            box = (evaluation.classes[one["labels"][row]], float(one["scores"][row]), _box(one["boxes"][row]))
+            meant = objects[found.means[row]] if found.means[row] >= 0 else None
+            kind = errors.KINDS[found.kinds[row]]
+            every[kind].append(Case(kind=kind, place=place, box=box, meant=meant))
         for row in np.flatnonzero(found.missed).tolist():
-            name = evaluation.classes[int(one["truth_labels"][row])]
-            every["missed"].append((place, name, math.nan, _box(one["truth"][row])))
+            every["missed"].append(Case(kind="missed", place=place, box=objects[row], meant=None))
     return [
-        (kind, where)
-        for kind, cases in every.items()
-        for where in sorted(cases, key=lambda case: -case[2] if case[2] == case[2] else 0.0)[:SHOWN]
+        case
+        for cases in every.values()
+        for case in sorted(cases, key=lambda case: -case.box[1] if case.box[1] == case.box[1] else 0.0)[
+            :SHOWN
+        ]
     ]
 
 
-def _card(
-    story: Story,
-    evaluation: SceneEvaluation,
-    kind: str,
-    place: int,
-    name: str,
-    score: float,
-    box: tuple[float, float, float, float],
-) -> Markup:
-    path = evaluation.paths[place]
+def _card(story: Story, evaluation: SceneEvaluation, case: Case) -> Markup:
+    path = evaluation.paths[case.place]
+    shown = [case.box] if case.meant is None else [case.meant, case.box]
     image = story.album.open(path, 0)
     if image is not None:
-        left, top, right, bottom = box
+        edges = np.array([box for _, _, box in shown])
+        left, top, right, bottom = *edges[:, :2].min(0).tolist(), *edges[:, 2:].max(0).tolist()
         high, wide = image.shape[:2]
         half = max(right - left, bottom - top, 24.0)
         x, y = (left + right) / 2, (top + bottom) / 2
         x0, y0 = max(0, math.floor(x - half)), max(0, math.floor(y - half))
         x1, y1 = min(wide, math.ceil(x + half)), min(high, math.ceil(y + half))
-        moved = (left - x0, top - y0, right - x0, bottom - y0)
-        image = boxes_on(
-            np.ascontiguousarray(image[y0:y1, x0:x1]), [(name, score, moved)], evaluation.classes
-        )
-    said = f"{kind}: {name}" + (f" {score:.2f}" if score == score else "")
+        move = crop((x0, y0, x1, y1), (round(SHARP * (y1 - y0) / (x1 - x0)), SHARP))
+        view = plan.apply_image(plan.Drawn(size_in=(high, wide), move=move), image)
+        moved = move.boxes(np.array([box for _, _, box in shown], np.float32))
+        named = [(name, score, _box(box)) for (name, score, _), box in zip(shown, moved, strict=True)]
+        image = boxes_on(view, named, evaluation.classes)
+    name, score, _ = case.box
+    said = f"{case.kind}: {name}" + (f" {score:.2f}" if score == score else "")
+    if case.meant is not None and case.meant[0] != name:
+        said += f", is {case.meant[0]}"
     return tag(
         "li",
         story.album.place(image, SIDE, said),
@@ -264,6 +280,6 @@ def _chart(
     return drawn
 
 
-def _box(row: Float[np.ndarray, "4"]) -> tuple[float, float, float, float]:
+def _box(row: Float[np.ndarray, "4"]) -> Box:
     left, top, right, bottom = row.tolist()
     return left, top, right, bottom
