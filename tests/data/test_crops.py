@@ -46,7 +46,7 @@ def encoded(image: Picture, quality: int) -> Picture:
 
 
 def small(images: list[Picture]) -> np.ndarray:
-    return np.array([thumbnail(duplicates.shrunk(image)) for image in images])
+    return np.array([thumbnail(duplicates.shrunk(duplicates.brightness(image))) for image in images])
 
 
 def cropped(images: list[Picture], seed: int = 0) -> list[Picture]:

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convworks.data.facts import border, is_gray
+from convworks.data import facts
+from convworks.data.duplicates import brightness
+from convworks.data.facts import is_gray
+
+
+def border(image: np.ndarray) -> float:
+    return facts.border(brightness(image))
 
 
 def noise(height: int = 120, width: int = 160) -> np.ndarray:

@@ -174,7 +174,8 @@ def _facts(
     path = root / record.path
     data = read(path, max_pixels=max_pixels)
     decoded = decode_bytes(data, str(path), at_least=at_least, max_pixels=max_pixels)
-    gray = duplicates.shrunk(decoded.image)
+    gray = duplicates.brightness(decoded.image)
+    small = duplicates.shrunk(gray)
     facts = Facts(
         width=decoded.size[0],
         height=decoded.size[1],
@@ -183,9 +184,9 @@ def _facts(
         format=decoded.format,
         gray=is_gray(decoded.image),
         notes=decoded.notes,
-        hashes=duplicates.brief(gray, data),
-        thumbnail=crops.thumbnail(gray),
-        border=border(decoded.image),
+        hashes=duplicates.brief(small, data),
+        thumbnail=crops.thumbnail(small),
+        border=border(gray),
         traces=traces(data),
         map=maps.look(root / record.mask, masks, max_pixels=max_pixels) if record.mask else None,
         turn=decoded.turn,

@@ -76,6 +76,7 @@ def thumbnail(gray: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "32 32"]:
 def crops(thumbnails: Thumbnails, *, workers: int = 1) -> Crops:
     """All pairs of which one is a copy of a part of the other; the nearest few candidates of each are looked at."""
     told = np.flatnonzero(thumbnails.reshape(len(thumbnails), SIDE**2).std(1, dtype=np.float32) >= FLAT)
+    told = told[_neighbourly(thumbnails[told])]
     pictures = thumbnails[told]
     found: list[Crops] = []
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="crops") as pool:
@@ -96,6 +97,14 @@ def crops(thumbnails: Thumbnails, *, workers: int = 1) -> Crops:
 
 def _joined(parts: Sequence[np.ndarray], kind: type[np.generic]) -> np.ndarray:
     return np.concatenate([np.zeros(0, kind), *parts])
+
+
+def _neighbourly(pictures: Thumbnails) -> Int[np.ndarray, "n"]:
+    """An order in which like pictures follow one another: looked up so, they read the same part of a tree."""
+    if not len(pictures):
+        return np.zeros(0, np.int64)
+    wholes = _brief(pictures, WINDOWS[:1])
+    return KDTree(wholes @ _basis(wholes), leafsize=32).indices
 
 
 def _candidates(

@@ -45,9 +45,13 @@ class Hashes:
     thumbnail: UInt8[np.ndarray, "16 16"]
 
 
-def shrunk(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "64 72"]:
+def brightness(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
+    """The gray levels of a picture."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def shrunk(gray: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "64 72"]:
     """The brightness of a picture on 64 x 72 cells, whatever its size and shape."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     while min(gray.shape) >= _LARGE:
         # The mean of each 2 x 2 pixels is many times as quick as that of the rest of the way.
         height, width = (side // 2 for side in gray.shape)
@@ -57,7 +61,7 @@ def shrunk(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "64 72"]:
 
 def hashes(image: UInt8[np.ndarray, "h w 3"], data: bytes) -> Hashes:
     """The picture `image` that lies in a file of the bytes `data`, in brief."""
-    return brief(shrunk(image), data)
+    return brief(shrunk(brightness(image)), data)
 
 
 def brief(gray: UInt8[np.ndarray, "64 72"], data: bytes) -> Hashes:

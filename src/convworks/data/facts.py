@@ -62,33 +62,38 @@ def is_gray(image: UInt8[np.ndarray, "h w 3"]) -> bool:
     return without_colour(np.ascontiguousarray(image[::7, ::7])) and without_colour(image)
 
 
-def border(image: UInt8[np.ndarray, "h w 3"]) -> float:
+def border(gray: UInt8[np.ndarray, "h w"]) -> float:
     """The width of the even bars at two opposite sides of a picture, or all around it, as a share of what they cut.
 
     Bars above and below are a share of the height, those left and right of the width; the larger one counts.
 
-    >>> framed = np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)
+    >>> framed = np.random.default_rng(0).integers(0, 256, (50, 80), np.uint8)
     >>> framed[:5] = framed[-5:] = 200
     >>> border(framed)
     0.1
     """
-    turned = image.transpose(1, 0, 2)
     return max(
         min(_even(one), _even(one[::-1])) / len(one) if _alike(one[0], one[-1]) else 0.0
-        for one in (image, turned)
+        for one in (gray, gray.T)
     )
 
 
-def _even(image: UInt8[np.ndarray, "h w 3"]) -> int:
+def _even(gray: UInt8[np.ndarray, "h w"]) -> int:
     """How many lines from the first on are even and of its brightness."""
-    first = cv2.cvtColor(np.ascontiguousarray(image[:1]), cv2.COLOR_RGB2GRAY)
-    if first.std() > _EVEN:
+    if _line(gray[0])[1] > _EVEN:
         return 0
-    strip = cv2.cvtColor(np.ascontiguousarray(image[: max(1, len(image) // _WIDEST)]), cv2.COLOR_RGB2GRAY)
-    mean, spread = strip.mean(1), strip.std(1)
-    odd = np.flatnonzero((spread > _EVEN) | (np.abs(mean - mean[0]) > _EVEN))
+    strip = np.ascontiguousarray(gray[: max(1, len(gray) // _WIDEST)])
+    mean = cv2.reduce(strip, 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel()
+    square = cv2.reduce(strip, 1, cv2.REDUCE_SUM2, dtype=cv2.CV_64F).ravel() / strip.shape[1]
+    odd = np.flatnonzero((square - mean**2 > _EVEN**2) | (np.abs(mean - mean[0]) > _EVEN))
     return int(odd[0]) if len(odd) else len(strip)
 
 
-def _alike(one: UInt8[np.ndarray, "w 3"], other: UInt8[np.ndarray, "w 3"]) -> bool:
-    return bool(np.abs(one[::9].mean(0) - other[::9].mean(0)).max() <= 2 * _EVEN)
+def _alike(one: UInt8[np.ndarray, "w"], other: UInt8[np.ndarray, "w"]) -> bool:
+    return abs(_line(one)[0] - _line(other)[0]) <= 2 * _EVEN
+
+
+def _line(gray: UInt8[np.ndarray, "w"]) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    mean, deviation = cv2.meanStdDev(np.ascontiguousarray(gray))
+    return mean.item(), deviation.item()
