@@ -120,6 +120,24 @@ def test_nothing_said_is_nothing_found_and_much_is_cut() -> None:
     assert len(much.boxes) == convdet.MOST
 
 
+def test_a_norm_that_is_part_of_its_convolution_says_the_same() -> None:
+    net = convdet.ConvDet(INFO, 2, 0.0, finest=8)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+    for _ in range(9):
+        net(maps(4))
+    net.eval()
+    x = torch.randn(2, convdet.WIDTH, 7, 5)
+    tower, plain = net.name_tower, x
+    norms = tower.norms[0]
+    assert isinstance(norms, torch.nn.ModuleList)
+    for conv, norm in zip(tower.convs, norms, strict=True):
+        plain = norm(conv(plain)).relu()
+    torch.testing.assert_close(tower(x, 0), plain, atol=1e-4, rtol=1e-4)
+
+
 def test_padding_is_taken_off_again() -> None:
     first, second = truths(
         padded([sample([[1, 1, 9, 9]], [2]), sample([[0, 0, 5, 5], [2, 2, 8, 8]], aside=[CROWD, 0])])
