@@ -10,6 +10,8 @@ from torch import Tensor
 
 from convworks.layers.tracing.recorder import Recorder
 
+META = torch.device("meta")
+
 
 class Call(NamedTuple):
     """An operator, its name without namespace and overload ("conv2d"), what it was given, and the tensors in that."""
@@ -49,14 +51,14 @@ def tensors_in(values: Iterable[Any]) -> list[Tensor]:
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """A tensor without numbers in it, of the same kind as another."""
-    return torch.empty(tuple(shape), dtype=like.dtype, device="meta")
+    return torch.empty(shape, dtype=like.dtype, device=META)
 
 
 def without_numbers(x: Tensor, kind: torch.dtype | None = None) -> Tensor:
     """A tensor without numbers in it, laid out as another one is."""
     if x.is_contiguous():
-        return torch.empty(x.shape, dtype=kind or x.dtype, device="meta")
-    return torch.empty_like(x, dtype=kind, device="meta")
+        return torch.empty(x.shape, dtype=kind or x.dtype, device=META)
+    return torch.empty_like(x, dtype=kind, device=META)
 
 
 def positive(dimension: int, dimensions: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from convworks.arithmetic.spec import Plain, Volume
 from convworks.errors import NetError
-from convworks.layers.tracing.keeping import with_kept
+from convworks.layers.tracing.calling import raised_at
+from convworks.layers.tracing.keeping import with_bytes
 from convworks.layers.tracing.kernels import first_line
 from convworks.layers.tracing.mode import Watching
-from convworks.layers.tracing.recorder import Operator, Recorder, Stopped, raised_at
+from convworks.layers.tracing.recorder import Operator, Recorder, Stopped
 from convworks.layers.tracing.value import entering
 
 
@@ -48,13 +49,12 @@ def follow(
     lenient: bool = False,
 ) -> Followed:
     """The module followed, with other layers in some places; `lenient` rewrites weights for what they get."""
-    recorder = Recorder(module, changed, lenient=lenient)
-    picture = torch.empty(
-        1, volume.channels, volume.height, volume.width, dtype=_dtype(module), device="meta"
-    )
+    parts = named_parts(module)
+    recorder = Recorder(parts, changed, lenient=lenient)
+    picture = torch.empty(1, volume.channels, volume.height, volume.width, dtype=_dtype(parts), device="meta")
     recorder.put(picture, entering(volume))
     outputs: tuple[Tensor, ...] = ()
-    with _evaluating(module), _paths(recorder), torch.inference_mode():
+    with _evaluating(parts), torch.inference_mode():
         try:
             outputs = tuple(_tensors(run_without_numbers(module, picture, recorder)))
         except Stopped as stopped:
@@ -66,7 +66,7 @@ def follow(
             _raised(recorder, error)
         else:
             known = True
-    operators, input_kept = with_kept(recorder, recorder.finished())
+    operators, input_kept = with_bytes(recorder)
     return Followed(
         module=module,
         input=volume,
@@ -93,10 +93,37 @@ def _raised(recorder: Recorder, error: Exception) -> None:
     recorder.stop("", [], stopped, raised_at(error))
 
 
-def _dtype(module: nn.Module) -> torch.dtype:
+def named_parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The module and all within it, each once and with its path, a part before its own parts.
+
+    PyTorch's own way passes each part up through a generator a level.
+
+    >>> [path for path, _ in named_parts(nn.Sequential(nn.Sequential(nn.ReLU()), nn.Tanh()))]
+    ['', '0', '0.0', '1']
+    """
+    found: dict[int, tuple[str, nn.Module]] = {}
+    ahead = [("", module)]
+    while ahead:
+        path, part = ahead.pop()
+        if id(part) in found:
+            continue
+        found[id(part)] = path, part
+        own = vars(part)["_modules"]
+        if own:
+            prefix = f"{path}." if path else ""
+            ahead += [
+                (f"{prefix}{name}", child) for name, child in reversed(own.items()) if child is not None
+            ]
+    return list(found.values())
+
+
+def _dtype(parts: Iterable[tuple[str, nn.Module]]) -> torch.dtype:
     """What the module's weights are made of, and its input too."""
-    kinds = (weight.dtype for weight in module.parameters() if weight.dtype.is_floating_point)
-    return next(kinds, torch.float32)
+    weights = (weight for _, part in parts for weight in vars(part)["_parameters"].values())
+    return next(
+        (weight.dtype for weight in weights if weight is not None and weight.dtype.is_floating_point),
+        torch.float32,
+    )
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -111,9 +138,9 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Generator[None]:
+def _evaluating(parts: Iterable[tuple[str, nn.Module]]) -> Generator[None]:
     """Every part in evaluation mode, and afterwards as it was."""
-    learning = [part for part in module.modules() if part.training]
+    learning = [part for _, part in parts if part.training]
     for part in learning:
         vars(part)["training"] = False  # a module's own way of setting an attribute takes a while
     try:
@@ -121,26 +148,3 @@ def _evaluating(module: nn.Module) -> Generator[None]:
     finally:
         for part in learning:
             vars(part)["training"] = True
-
-
-@contextmanager
-def _paths(recorder: Recorder) -> Generator[None]:
-    """The path of the module that is running now lies on top of the recorder's stack."""
-    stack, paths = recorder.stack, recorder.modules
-
-    def entered(part: nn.Module, given: Any) -> None:
-        stack.append(paths.get(id(part), ""))
-
-    def left(part: nn.Module, given: Any, result: Any) -> None:
-        stack.pop()
-
-    hooks = nn.modules.module
-    handles = [
-        hooks.register_module_forward_pre_hook(entered),
-        hooks.register_module_forward_hook(left, always_call=True),
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

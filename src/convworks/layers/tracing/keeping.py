@@ -6,8 +6,9 @@ without numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
@@ -15,14 +16,15 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from convworks.arithmetic.cost import kept
-from convworks.layers.tracing.call import Call, tensors_in
+from convworks.arithmetic.spec import Plain, Volume
+from convworks.layers.tracing.call import META, Call, tensors_in
 from convworks.layers.tracing.recorder import Operator, Recorder
 
 
 class Saved(NamedTuple):
     """Which of the tensors that an operator reads are kept, whether what it gives is, and further `extra` bytes."""
 
-    read: tuple[bool, ...]
+    read: tuple[int, ...] = ()
     result: bool = False
     extra: int = 0
 
@@ -36,6 +38,7 @@ class Hollow(NamedTuple):
     learns: bool
 
 
+NONE, FIRST, RESULT = Saved(), Saved(read=(0,)), Saved(result=True)
 NOTHING = {"add", "cat", "flatten", "mean", "sub", "sum"}
 """Operators whose derivative needs none of the numbers."""
 READ = {"gelu", "group_norm", "hardswish", "instance_norm", "layer_norm", "silu"}
@@ -44,75 +47,87 @@ GIVEN = {"log_softmax", "sigmoid", "softmax", "tanh"}
 """Operators that keep what they give, of which their derivative is made."""
 
 
-def with_kept(recorder: Recorder, operators: Sequence[Operator]) -> tuple[tuple[Operator, ...], int]:
-    """The operators with the bytes that training keeps because of each, and those that it keeps of the input.
+def with_bytes(recorder: Recorder) -> tuple[tuple[Operator, ...], int]:
+    """The operators with the bytes that are alive and kept because of each, and those that are kept of the input.
 
     A tensor that several operators keep is counted once, where it was made. What depends on no learned number keeps
     nothing; nor are the weights counted, which are there anyway.
     """
-    learning, held, made, extra = set[int](), set[int](), dict[int, int](), dict[int, int | None]()
+    roots, operators, learned = recorder.roots, recorder.operators, recorder.learned
+    learning, held, made = set[int](), set[int](), dict[int, int]()
+    kept_by: list[int | None] = [0] * len(operators)
     for number, (call, result) in recorder.steps.items():
-        read, root = call.tensors, recorder.root(result)
+        root = roots.get(id(result), id(result))
         made.setdefault(root, number)
-        learns = [recorder.root(x) in learning or recorder.is_learned(x) for x in read]
-        if not any(learns):
+        learns = [id(x) in learned or roots.get(id(x), id(x)) in learning for x in call.tensors]
+        if True not in learns:
             continue
         learning.add(root)
         saved = _saved(operators[number], call, result, learns)
-        extra[number] = saved.extra if saved is not None else None
+        kept_by[number] = None if saved is None else saved.extra
         if saved is not None:
-            held |= {
-                recorder.root(x)
-                for x, keeps in zip(read, saved.read, strict=True)
-                if keeps and id(x) in recorder.values
-            }
-            held |= {root} if saved.result else set()
-    return _counted(recorder, operators, extra, held, made)
-
-
-def _counted(
-    recorder: Recorder,
-    operators: Sequence[Operator],
-    extra: Mapping[int, int | None],
-    held: set[int],
-    made: Mapping[int, int],
-) -> tuple[tuple[Operator, ...], int]:
-    """The bytes of the tensors that are `held`, at the operators that made them."""
-    bytes_of = {number: extra.get(number, 0) for number in range(len(operators))}
+            kept = [id(call.tensors[place]) for place in saved.read]
+            held.update(roots.get(key, key) for key in kept if key in recorder.values)
+            if saved.result:
+                held.add(root)
     entered = 0
     for root in held:
-        tensor = recorder.tensors[root]
-        size = tensor.numel() * tensor.element_size()
-        maker = made.get(root)
+        size, maker = recorder.tensors[root].nbytes, made.get(root)
         if maker is None:
             entered += size
-        else:
-            before = bytes_of[maker]
-            bytes_of[maker] = before + size if before is not None else None
-    found = (operator._replace(kept=bytes_of[number]) for number, operator in enumerate(operators))
-    return tuple(found), entered
+        elif (before := kept_by[maker]) is not None:
+            kept_by[maker] = before + size
+    found = zip(operators, _alive(recorder), kept_by, strict=True)
+    return tuple(operator._replace(live=live, kept=kept) for operator, live, kept in found), entered
+
+
+def _alive(recorder: Recorder) -> list[int]:
+    """The bytes that are alive while each operator runs: from where a tensor is made to where it is read last."""
+    first, last = dict[int, int](), dict[int, int]()
+    values, roots = recorder.values, recorder.roots
+    for number, (call, result) in recorder.steps.items():
+        for x in (*call.tensors, result):
+            key = id(x)
+            if key in values:
+                root = roots.get(key, key)
+                first.setdefault(root, number)
+                last[root] = number
+    for root, number in recorder.uses:
+        first[root] = min(first.get(root, number), number)
+        last[root] = max(last.get(root, number), number)
+    change = [0] * (len(recorder.operators) + 2)
+    for root, number in first.items():
+        size = recorder.tensors[root].nbytes
+        change[number] += size
+        change[last[root] + 1] -= size
+    return list(accumulate(change))[: len(recorder.operators)]
 
 
 def _saved(operator: Operator, call: Call, result: Tensor, learns: Sequence[bool]) -> Saved | None:
     """What training keeps of an operator; None where that is unknown."""
-    none = (False,) * len(learns)
-    first = (True, *none[1:])
     if operator.call == "linear":
-        return Saved(read=first if any(learns[1:]) else none)
+        return FIRST if True in learns[1:] else NONE
     if operator.layer is not None and operator.input is not None and operator.output is not None:
-        keeps = kept(operator.layer, operator.input)
-        images = max(1, result.numel() // operator.output.elements)
-        return Saved(read=first if keeps.input else none, result=keeps.output, extra=images * keeps.extra)
+        saved = _known(operator.layer, operator.input)
+        images = result.numel() // operator.output.elements if saved.extra else 1
+        return saved if images == 1 else saved._replace(extra=images * saved.extra)
     name = operator.call
     if name in NOTHING:
-        return Saved(read=none)
+        return NONE
     if name in GIVEN:
-        return Saved(read=none, result=True)
+        return RESULT
     if name in READ and not call.in_place:
-        return Saved(read=first)
+        return FIRST
     if name == "attention":
-        return Saved(read=tuple(number < 3 for number in range(len(learns))), result=True)
+        return Saved(read=(0, 1, 2), result=True)
     return asked(call, learns)
+
+
+@lru_cache(maxsize=4096)
+def _known(layer: Plain, input: Volume) -> Saved:
+    """What the arithmetic says of a layer, for one image."""
+    keeps = kept(layer, input)
+    return Saved(read=(0,) if keeps.input else (), result=keeps.output, extra=keeps.extra)
 
 
 def asked(call: Call, learns: Sequence[bool]) -> Saved | None:
@@ -120,7 +135,7 @@ def asked(call: Call, learns: Sequence[bool]) -> Saved | None:
 
     >>> x = torch.empty(2, 3, device="meta")
     >>> asked(Call(torch.ops.aten.mul.Tensor, "mul", (x, x), {}, (x, x)), (True, False))
-    Saved(read=(False, True), result=False, extra=0)
+    Saved(read=(1,), result=False, extra=0)
     """
     learned = {id(x) for x, one in zip(call.tensors, learns, strict=True) if one}
     args = _described(call.args, learned)
@@ -155,7 +170,7 @@ def _asked(operator: Any, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], 
         if memory not in own and memory != output
     )
     return Saved(
-        read=tuple(memory in kept_by for memory in own),
+        read=tuple(place for place, memory in enumerate(own) if memory in kept_by),
         result=output in kept_by and output not in own,
         extra=extra,
     )
@@ -176,7 +191,7 @@ def _described(value: Any, learned: set[int]) -> Any:
 def _made(value: Any) -> Any:
     """An argument with tensors without numbers in place of their descriptions."""
     if isinstance(value, Hollow):
-        x = torch.empty_strided(value.shape, value.stride, dtype=value.dtype, device="meta")
+        x = torch.empty_strided(value.shape, value.stride, dtype=value.dtype, device=META)
         # No leaf: an operator that writes into its input may not write into one.
         return x.requires_grad_().clone() if value.learns else x
     return [_made(item) for item in value] if isinstance(value, tuple) else value

@@ -24,7 +24,7 @@ from convworks.layers.tracing.value import (
     plain,
     volume_of,
 )
-from convworks.layers.tracing.windows import known_fit
+from convworks.layers.tracing.windows import known
 
 
 def linear(recorder: Recorder, call: Call) -> Any:
@@ -58,7 +58,7 @@ def applied(recorder: Recorder, call: Call, features: int, written: int, bias: b
         layer = Pointwise(channels=features, bias=bias)
         spread = single is not None and single.channels == numbers and not single.flat
         volume = single if spread and single is not None else Volume(height=rows, width=1, channels=numbers)
-        fit = known_fit(layer, volume)
+        fit = known(layer, volume)[0]
     recorder.add(
         call.name,
         call,

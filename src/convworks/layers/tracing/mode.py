@@ -28,26 +28,19 @@ SMALL = 1 << 16
 
 
 @lru_cache(maxsize=4096)
-def name_of(operator: Any) -> str:
-    """An operator's name, without namespace and overload.
+def known(operator: Any) -> tuple[str, Rule | None]:
+    """An operator's name, without namespace and overload, and its rule, None where it has none of its own.
 
-    >>> name_of(torch.ops.aten.max_pool2d.default)
+    >>> known(torch.ops.aten.max_pool2d.default)[0]
     'max_pool2d'
     """
-    return operator._schema.name.partition("::")[2]
-
-
-@lru_cache(maxsize=4096)
-def rule_of(operator: Any) -> Rule | None:
-    """The rule for an operator, None where it has none of its own."""
-    name = name_of(operator)
+    name = operator._schema.name.partition("::")[2]
     if name in RULES:
-        return RULES[name]
+        return name, RULES[name]
     if operator.is_view:
-        return views.view
-    if pointwise.is_pointwise(Call(operator, name, (), {})):
-        return pointwise.pointwise
-    return None
+        return name, views.view
+    pointwise_too = pointwise.is_pointwise(Call(operator, name, (), {}))
+    return name, pointwise.pointwise if pointwise_too else None
 
 
 class Watching(TorchDispatchMode):
@@ -70,11 +63,13 @@ class Watching(TorchDispatchMode):
         tensors = tensors_in(args)
         if kwargs:
             tensors += tensors_in(kwargs.values())
-        call = Call(func, name_of(func), args, kwargs or {}, tensors)
+        name, rule = known(func)
+        call = Call(func, name, args, kwargs or {}, tensors)
         values = self.recorder.values
         try:
-            if any(id(tensor) in values for tensor in tensors):
-                return self.followed(call)
+            for tensor in tensors:
+                if id(tensor) in values:
+                    return self.followed(call, rule)
             return self.constant(call, tensors)
         except Stopped as stopped:
             if not self.recorder.ended:
@@ -84,9 +79,8 @@ class Watching(TorchDispatchMode):
             self.recorder.fault = error
             raise
 
-    def followed(self, call: Call) -> Any:
+    def followed(self, call: Call, rule: Rule | None) -> Any:
         """A call that depends on the input."""
-        rule = rule_of(call.operator)
         if rule is not None and (rule is not views.view or id(call.args[0]) in self.recorder.values):
             return rule(self.recorder, call)
         if call.name not in BY_NUMBERS and call.operator._can_decompose():
@@ -123,11 +117,14 @@ class Watching(TorchDispatchMode):
         """What is made of parameters alone stands for them."""
         recorder = self.recorder
         names = frozenset[str]().union(*(recorder.names.get(id(tensor), ()) for tensor in tensors))
+        learned = any(id(tensor) in recorder.learned for tensor in tensors)
         for made in result if isinstance(result, list | tuple) else (result,):
             if isinstance(made, Tensor):
                 recorder.tensors[id(made)] = made
                 if names:
                     recorder.names[id(made)] = names | recorder.names.get(id(made), frozenset())
+                if learned:
+                    recorder.learned.add(id(made))
                 if call.operator.is_view and tensors:
                     recorder.roots[id(made)] = recorder.roots.get(id(tensors[0]), id(tensors[0]))
 

@@ -49,6 +49,8 @@ LAYERS: dict[str, Plain] = {
     "sigmoid": Sigmoid(),
     "tanh": Tanh(),
 }
+ALIKE = {"add", "dropout", "gelu", "hardswish", "mul", "relu6", "silu"}
+"""Operators that give what is like their input, where all that they read is alike."""
 
 
 def is_pointwise(call: Call) -> bool:
@@ -58,6 +60,8 @@ def is_pointwise(call: Call) -> bool:
 
 def pointwise(recorder: Recorder, call: Call) -> Any:
     """An operator that makes each number of what lies at the same place of its inputs."""
+    if call.name in LAYERS and id(call.args[0]) in recorder.values:
+        return _alone(recorder, call, LAYERS[call.name])
     traced = [x for x in call.tensors if id(x) in recorder.values]
     values = [recorder.values[id(x)] for x in traced]
     first = traced[0]
@@ -77,30 +81,36 @@ def pointwise(recorder: Recorder, call: Call) -> Any:
     return result
 
 
+def _alone(recorder: Recorder, call: Call, layer: Plain) -> Tensor:
+    """A layer that reads one tensor and leaves it as it is."""
+    x: Tensor = call.args[0]
+    result, value = without_numbers(x), recorder.values[id(x)]
+    key = id(x)
+    input = recorder.volumes[key] if key in recorder.volumes else volume_of(value, x.shape)
+    fit = Fit(output=input) if input is not None else None
+    recorder.add(call.name, call, result, value, layer=layer, input=input, fit=fit)
+    return result
+
+
 def _result(recorder: Recorder, call: Call, traced: list[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
     """What the operator gives, without computing it."""
-    first = traced[0]
-    others = [x for x in call.tensors if x is not first and x.dim()]
-    target = call.args[0]
+    first, target = traced[0], call.args[0]
     if call.in_place and isinstance(target, Tensor):
         _checked(recorder, call, traced)
         return target, tuple(target.shape)
-    alike = all(x.shape == first.shape and x.dtype == first.dtype for x in others)
-    plainly = call.name in LAYERS or call.name in (
-        "dropout",
-        "silu",
-        "gelu",
-        "hardswish",
-        "add",
-        "mul",
-        "relu6",
-    )
-    if plainly and (alike or call.name == "batch_norm") and first.dtype.is_floating_point:
+    if call.name in ALIKE and first.is_floating_point() and _alike(call, first):
         return without_numbers(first), tuple(first.shape)
     _checked(recorder, call, traced)
     result = kernel(recorder, call, note=False)
     result = result[0] if isinstance(result, tuple) else result
     return result, tuple(result.shape)
+
+
+def _alike(call: Call, first: Tensor) -> bool:
+    """Whether the result is like the first tensor that is followed, and no kernel has to be asked."""
+    return len(call.tensors) == 1 or all(
+        x is first or not x.dim() or (x.shape == first.shape and x.dtype == first.dtype) for x in call.tensors
+    )
 
 
 def _checked(recorder: Recorder, call: Call, traced: list[Tensor]) -> None:

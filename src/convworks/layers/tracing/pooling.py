@@ -22,7 +22,7 @@ from convworks.arithmetic.spec import (
 from convworks.layers.tracing.call import Call, Rule
 from convworks.layers.tracing.recorder import Recorder
 from convworks.layers.tracing.value import Value, lost, map_axes, mixed_over, plain
-from convworks.layers.tracing.windows import known_fit, pair, sides, slid
+from convworks.layers.tracing.windows import known, pair, sides, slid
 
 
 def pool(kind: PoolKind) -> Rule:
@@ -159,7 +159,7 @@ def mean_of_map(recorder: Recorder, call: Call, result: Tensor, places: Sequence
     volume = Volume(height=x.shape[2], width=x.shape[3], channels=x.shape[1])
     layer = GlobalPool(kind="average" if call.name == "mean" else "max")
     after = mixed_over(value, places)._replace(axes=plain(result.shape))
-    recorder.add(call.name, call, result, after, layer=layer, input=volume, fit=known_fit(layer, volume))
+    recorder.add(call.name, call, result, after, layer=layer, input=volume, fit=known(layer, volume)[0])
     return True
 
 

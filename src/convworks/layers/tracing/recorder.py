@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Mapping
-from traceback import walk_tb
-from types import FrameType
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
@@ -17,17 +13,11 @@ from convworks.arithmetic.shape import Fit
 from convworks.arithmetic.spec import Plain, Volume
 from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
+from convworks.layers.tracing.calling import caller
 from convworks.layers.tracing.value import Reach, Value, volume_of
 
 if TYPE_CHECKING:
     from convworks.layers.tracing.call import Call
-
-PASS_ON = ("convworks", "torch", "jaxtyping", "beartype")
-"""Packages whose code lies between a line of the user's and the operator that it calls."""
-PASSING: dict[str, bool] = {}
-"""Whether a file of code is of these packages, as far as it was asked."""
-START = "run_without_numbers"
-"""The function that runs the user's code."""
 
 
 class Operator(NamedTuple):
@@ -89,35 +79,41 @@ class Stopped(Exception):
 class Recorder:
     """Values of tensors by identity, and the operators so far; keeps all tensors, so that none shares an identity.
 
-    `changed` puts another layer in place of an operator's own, by its place; `lenient` takes every linear layer
-    and convolution as if it were written for what it gets. `fault` is an error of ours, not of the module's.
+    `parts` are the module and all within it, each with its path; `learned` are the parameters that learn, and what is
+    made of such. `changed` puts another layer in place of an operator's own, by its place; `lenient` takes every
+    linear layer and convolution as if it were written for what it gets. `fault` is an error of ours, not of the
+    module's.
     """
 
     def __init__(
-        self, module: nn.Module, changed: Mapping[int, Plain] | None = None, *, lenient: bool = False
+        self,
+        parts: Sequence[tuple[str, nn.Module]],
+        changed: Mapping[int, Plain] | None = None,
+        *,
+        lenient: bool = False,
     ) -> None:
         self.changed, self.lenient = dict(changed or {}), lenient
         self.operators: list[Operator] = []
         self.steps: dict[int, tuple[Call, Tensor]] = {}
         self.values: dict[int, Value] = {}
         self.roots: dict[int, int] = {}
+        self.volumes: dict[int, Volume | None] = {}
         self.tensors: dict[int, Tensor] = {}
         self.uses: list[tuple[int, int]] = []
         self.names: dict[int, frozenset[str]] = {}
-        self.frozen: set[str] = set()
+        self.learned: set[int] = set()
         self.unused: dict[str, int] = {}
-        self.modules: dict[int, str] = {}
-        self.stack: list[str] = []
+        self.paths = {id(part): path for path, part in parts}
         self.fault: Exception | None = None
-        for path, part in module.named_modules():
-            self.modules[id(part)] = path
+        for path, part in parts:
             for own, parameter in vars(part)["_parameters"].items():
-                if parameter is not None and id(parameter) not in self.names:
+                key = id(parameter)
+                if parameter is not None and key not in self.names:
                     name = f"{path}.{own}" if path else own
-                    self.names[id(parameter)] = frozenset((name,))
-                    self.unused[name] = _count(parameter)
-                    if not parameter.requires_grad:
-                        self.frozen.add(name)
+                    self.names[key] = frozenset((name,))
+                    self.unused[name] = 0 if is_lazy(parameter) else parameter.numel()
+                    if parameter.requires_grad:
+                        self.learned.add(key)
 
     @property
     def ended(self) -> bool:
@@ -129,32 +125,28 @@ class Recorder:
         """The place of the next operator."""
         return len(self.operators) + 1
 
-    def root(self, tensor: Tensor) -> int:
-        """What stands for the memory that a tensor lies in."""
-        return self.roots.get(id(tensor), id(tensor))
-
-    def is_learned(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a parameter that learns, or made of such."""
-        return not self.names.get(id(tensor), frozenset()) <= self.frozen
-
     def put(self, tensor: Tensor, value: Value, root: Tensor | None = None) -> None:
         """Say what a tensor is; `root` is the tensor whose memory it shares."""
         key = id(tensor)
         self.tensors[key] = tensor
         self.values[key] = value
+        self.volumes.pop(key, None)
         if root is not None:
             self.roots[key] = self.roots.get(id(root), id(root))
 
-    def use(self, tensors: Iterable[Tensor]) -> int:
-        """Note the tensors that the next operator reads; how many of their parameters no operator read before."""
-        fresh = 0
+    def use(self, tensors: Iterable[Tensor]) -> None:
+        """Note tensors that the next operator reads beyond its own."""
+        at = len(self.operators)
+        self.uses += [(self.roots.get(id(x), id(x)), at) for x in tensors if id(x) in self.values]
+
+    def fresh(self, tensors: Iterable[Tensor]) -> int:
+        """How many of the parameters in these tensors no operator read before."""
+        count = 0
         for tensor in tensors:
-            key = id(tensor)
-            if key in self.values:
-                self.uses.append((self.roots.get(key, key), len(self.operators)))
-            for name in self.names.get(key, ()):
-                fresh += self.unused.pop(name, 0)
-        return fresh
+            if id(tensor) in self.names:
+                for name in self.names[id(tensor)]:
+                    count += self.unused.pop(name, 0)
+        return count
 
     def add(
         self,
@@ -170,40 +162,40 @@ class Recorder:
         odd: str = "",
     ) -> None:
         """Note an operator, what it is called, and its result."""
-        self.steps[len(self.operators)] = call, result
-        fresh = self.use(call.tensors)
+        at, key, shape = len(self.operators), id(result), tuple(result.shape)
+        self.steps[at] = call, result
         self.put(result, value)
-        key = id(result)
-        self.uses.append((self.roots.get(key, key), len(self.operators)))
-        shape = tuple(result.shape)
+        output = self.volumes[key] = fit.output if fit else volume_of(value, shape)
+        path, location = caller(self.paths)
         self.operators.append(
             Operator(
-                place=len(self.operators) + 1,
-                path=self.stack[-1] if self.stack else "",
+                place=at + 1,
+                path=path,
                 call=name,
-                location=location(),
+                location=location,
                 layer=layer,
                 input=input,
-                output=fit.output if fit else volume_of(value, shape),
+                output=output,
                 shape=shape,
                 fit=fit,
                 fields=value.fields,
                 reach=value.reach,
-                parameters=fresh,
+                parameters=self.fresh(call.tensors),
                 multiply_adds=multiply_adds,
-                bytes=0 if key in self.roots else result.numel() * result.element_size(),
+                bytes=0 if key in self.roots else result.nbytes,
                 odd=odd,
             )
         )
 
     def add_constant(self, call: str, read: Iterable[Tensor], result: Tensor, multiply_adds: int) -> None:
         """Note an operator that costs something and does not depend on the input."""
+        path, location = caller(self.paths)
         self.operators.append(
             Operator(
                 place=len(self.operators) + 1,
-                path=self.stack[-1] if self.stack else "",
+                path=path,
                 call=call,
-                location=location(),
+                location=location,
                 layer=None,
                 input=None,
                 output=None,
@@ -211,22 +203,23 @@ class Recorder:
                 fit=None,
                 fields=None,
                 reach="local",
-                parameters=self.use(read),
+                parameters=self.fresh(read),
                 multiply_adds=multiply_adds,
-                bytes=result.numel() * result.element_size(),
+                bytes=result.nbytes,
             )
         )
 
     def stop(self, call: str, tensors: Iterable[Tensor], stopped: Stopped, at: str | None = None) -> None:
         """Note the operator at which following ends, `at` a line of the user's code."""
+        path, location = caller(self.paths) if at is None else ("", at)
         traced = next((tensor for tensor in tensors if id(tensor) in self.values), None)
         value = self.values[id(traced)] if traced is not None else None
         self.operators.append(
             Operator(
                 place=len(self.operators) + 1,
-                path=self.stack[-1] if self.stack else "",
+                path=path,
                 call=call,
-                location=location() if at is None else at,
+                location=location,
                 layer=stopped.layer,
                 input=volume_of(value, traced.shape) if value is not None and traced is not None else None,
                 output=None,
@@ -240,54 +233,3 @@ class Recorder:
                 error=stopped.error,
             )
         )
-
-    def finished(self) -> tuple[Operator, ...]:
-        """The operators, each with the bytes that are alive while it runs."""
-        sizes = {key: _count(tensor) * tensor.element_size() for key, tensor in self.tensors.items()}
-        spans: dict[int, tuple[int, int]] = {}
-        for root, at in self.uses:
-            first, last = spans.get(root, (at, at))
-            spans[root] = min(first, at), max(last, at)
-        change = [0] * (len(self.operators) + 2)
-        for root, (first, last) in spans.items():
-            change[first] += sizes.get(root, 0)
-            change[last + 1] -= sizes.get(root, 0)
-        alive, found = 0, list[Operator]()
-        for operator, more in zip(self.operators, change, strict=False):
-            alive += more
-            found.append(operator._replace(live=alive))
-        return tuple(found)
-
-
-def _count(tensor: Tensor) -> int:
-    """How many numbers a tensor holds; none where that is settled only when it first runs."""
-    return 0 if is_lazy(tensor) else tensor.numel()
-
-
-def location() -> str:
-    """The file and line of the user's code that is calling now; "" where there is none between PyTorch and us."""
-    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and frame.f_code.co_name != START:
-        if not (PASSING.get(frame.f_code.co_filename) or _passes_on(frame)):
-            return _written(frame, frame.f_lineno)
-        frame = frame.f_back
-    return ""
-
-
-def raised_at(error: BaseException) -> str:
-    """The file and line of the innermost code of the user's that an error came through; "" where there is none."""
-    theirs = [(frame, line) for frame, line in walk_tb(error.__traceback__) if not _passes_on(frame)]
-    return _written(*theirs[-1]) if theirs else ""
-
-
-def _passes_on(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    known = PASSING.get(file)
-    if known is None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        known = PASSING[file] = package in PASS_ON
-    return known
-
-
-def _written(frame: FrameType, line: int) -> str:
-    return f"{frame.f_code.co_filename.rpartition(os.sep)[2]}:{line}"

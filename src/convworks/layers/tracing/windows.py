@@ -34,12 +34,11 @@ from convworks.layers.tracing.value import Value, lost, map_axes, map_volume
 
 
 @lru_cache(maxsize=4096)
-def known_fit(layer: Plain, volume: Volume) -> Fit:
-    """`fit`, remembered: nets repeat themselves."""
-    return fit(layer, volume)
+def known(layer: Plain, volume: Volume) -> tuple[Fit, int]:
+    """The fit and the multiply-adds, remembered: nets repeat themselves. Raises NetError where it cannot be."""
+    return fit(layer, volume), multiply_adds(layer, volume)
 
 
-known_cost = lru_cache(maxsize=4096)(multiply_adds)
 known_through = lru_cache(maxsize=4096)(through)
 
 
@@ -57,7 +56,7 @@ def slid(recorder: Recorder, call: Call, layer: Plain, written: int = 0) -> Tens
     if any(value.margin):
         layer, volume, value = _with_margin(layer, volume, value)
     try:
-        found = known_fit(layer, volume)
+        found, cost = known(layer, volume)
     except NetError as error:
         raise Stopped(error, known=True, layer=layer) from None
     output = found.output
@@ -70,7 +69,7 @@ def slid(recorder: Recorder, call: Call, layer: Plain, written: int = 0) -> Tens
         layer=layer,
         input=volume,
         fit=found,
-        multiply_adds=batch * known_cost(layer, volume),
+        multiply_adds=batch * cost,
     )
     return result
 
