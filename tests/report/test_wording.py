@@ -106,7 +106,7 @@ def test_an_epoch_without_tuning_images_is_still_a_line() -> None:
         remaining=0.0,
         best=False,
     )
-    assert epoch(ended) == "epoch 3/3  train 0.50  tune nan  right 0/0  nan (0.00-1.00)  0.2 s"
+    assert epoch(ended) == "epoch 3/3  train 0.50  not judged  0.2 s"
 
 
 def test_a_score_of_nothing_is_not_a_number() -> None:

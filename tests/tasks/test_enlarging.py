@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from convworks.samples import IGNORE
 from convworks.tasks import pixel_losses
-from convworks.tasks.enlarging import cross_entropy_and_dice, enlarged
+from convworks.tasks.enlarging import cross_entropy_and_dice, enlarged, laid
 
 SIZES = [((5, 7), (20, 28)), ((5, 7), (18, 25)), ((6, 4), (6, 4)), ((1, 3), (9, 2)), ((8, 8), (5, 6))]
 
@@ -76,3 +76,44 @@ def test_a_loss_that_is_not_finite_says_so() -> None:
     logits[0, 0, 0, 0] = torch.inf
     wanted = torch.zeros(1, 4, 4, dtype=torch.uint8)
     assert not torch.isfinite(cross_entropy_and_dice(logits, {"class_map": wanted}, 0.0).total)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_of_every_so_many_pixels_it_is_the_loss_of_the_others_unknown(every: int) -> None:
+    draw = torch.Generator().manual_seed(1)
+    logits, wanted = torch.randn(2, 4, 5, 6, generator=draw), wanted_maps(2, 4, (20, 23))
+    read = slice(every // 2, None, every)
+    known = torch.full_like(wanted, IGNORE)
+    known[:, read, read] = wanted[:, read, read]
+    some, all_of_them = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    found = cross_entropy_and_dice(some, {"class_map": wanted}, 0.0, every=every)
+    expected = cross_entropy_and_dice(all_of_them, {"class_map": known}, 0.0)
+    torch.testing.assert_close(found.total, expected.total)
+    found.total.backward()
+    expected.total.backward()
+    torch.testing.assert_close(some.grad, all_of_them.grad)
+
+
+def test_a_map_is_read_where_it_is_asked() -> None:
+    x = torch.arange(12.0).view(1, 1, 3, 4).repeat(2, 1, 1, 1)
+    torch.testing.assert_close(laid(x, (3, 4), 0.0, 1.0), x)
+    torch.testing.assert_close(
+        laid(x, (6, 8), -0.25, 0.5), F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    )
+    shifted = laid(x, (3, 4), 0.5, 1.0)
+    assert shifted[0, 0, 0].tolist() == [
+        2.5,
+        3.5,
+        4.5,
+        5.0,
+    ]  # half a row and half a column on; then the border
+    assert laid(torch.zeros(0, 3, 4, 5), (8, 10), 0.0, 0.5).shape == (0, 3, 8, 10)
+
+
+def test_what_was_read_while_predicting_can_be_trained_with() -> None:
+    with torch.inference_mode():
+        laid(torch.zeros(1, 2, 7, 9), (14, 18), -0.25, 0.5)
+    x = torch.zeros(1, 2, 7, 9, requires_grad=True)
+    laid(x, (14, 18), -0.25, 0.5).sum().backward()
+    assert x.grad is not None
+    assert float(x.grad.sum()) == pytest.approx(2 * 14 * 18)

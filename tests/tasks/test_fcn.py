@@ -18,7 +18,8 @@ from convworks.data.scenes import SceneStore
 from convworks.data.settled import settled
 from convworks.errors import RecipeError
 from convworks.metrics import overlap
-from convworks.tasks.fcn import Enlarge, FullyConvolutional, between, painting
+from convworks.tasks.enlarging import reading
+from convworks.tasks.fcn import Enlarge, FullyConvolutional, painting
 
 INFO = [Stage(name=f"s{stride}", channels=4 + stride // 8, stride=stride) for stride in (2, 4, 8, 16, 32)]
 
@@ -82,7 +83,7 @@ def test_a_ramp_keeps_its_place_on_the_picture() -> None:
 
 
 def test_the_shares_of_cells_sum_to_one() -> None:
-    assert torch.allclose(between(5, 23, 4, 1.3).sum(1), torch.ones(23))
+    assert torch.allclose(reading(5, 23, -0.3, 0.25).sum(1), torch.ones(23))
     assert painting(4, 2.0).sum() == 16
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from convworks.arithmetic.alignment import crop_offset
 from convworks.backbones.contract import Stage
 from convworks.geometry.boxes import Size
+from convworks.tasks.enlarging import laid
 
 PIXEL = 0.5  # the middle of the first pixel
 
@@ -44,11 +44,7 @@ class Enlarge(nn.Module):
             x = x.float()
             if self.filters is not None:
                 return self._painted(x, self.filters, size)
-            rows, columns = (
-                between(length, to, self.factor, self.offset).to(x)
-                for length, to in zip(x.shape[-2:], size, strict=True)
-            )
-            return rows @ (x @ columns.T)
+            return laid(x, size, (self.offset + 0.5 - self.factor) / self.factor, 1 / self.factor)
 
     def _painted(self, x: Tensor, filters: Tensor, size: Size) -> Tensor:
         whole = math.floor(self.offset + 0.5)
@@ -74,14 +70,6 @@ def painting(factor: int, offset: float) -> Float[Tensor, "f f"]:
     places = torch.arange(2 * factor, dtype=torch.float64) + part
     line = (1 - (places - (factor - 0.5)).abs() / factor).clamp(min=0)
     return torch.outer(line, line).float()
-
-
-@lru_cache(maxsize=64)
-def between(length: int, to: int, factor: int, offset: float) -> Float[Tensor, "t l"]:
-    """The share of each of `length` cells of a line in each of `to` places of a finer one: the same as painting."""
-    places = (torch.arange(to, dtype=torch.float64) + offset + 0.5 - factor) / factor
-    places = places.clamp(0, length - 1)
-    return (1 - (places[:, None] - torch.arange(length)).abs()).clamp(min=0).float()
 
 
 class FullyConvolutional(nn.Module):

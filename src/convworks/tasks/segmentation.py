@@ -22,16 +22,19 @@ from convworks.metrics import boundary, overlap, stride
 from convworks.samples import Sample, Segmentation
 from convworks.tasks import fcn
 from convworks.tasks.contract import Evidence, Scenes, Summary, Task
-from convworks.tasks.enlarging import cross_entropy_and_dice
+from convworks.tasks.enlarging import cross_entropy_and_dice, laid
 
 WIDTH = 64  # channels of the pyramid
 KEPT = 240  # pixels of the longer side of the maps that a report shows
 FINEST = 4  # stride at which classes are told apart
+READ = 2  # the loss reads each so many-th pixel of each so many-th row: neighbours say nearly the same
 
 
 class PyramidDecoder(nn.Module):
     """A light pyramid: maps of stride 4 and more, each made `WIDTH` wide, summed from the coarsest on.
 
+    Each map is laid upon the next finer one by where the middles of its cells are, which in many nets is not the
+    middle of their squares.
     Source: Kirillov et al., Panoptic feature pyramid networks (1901.02446), section 3.2, with sums throughout.
     """
 
@@ -45,17 +48,31 @@ class PyramidDecoder(nn.Module):
         )
         self.dropout = nn.Dropout2d(dropout / 2)
         self.classify = nn.Conv2d(WIDTH, classes, 1)
+        self.cells = [(info[tap].stride, fcn.centre(info[tap])) for tap in self.taps]
 
     def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n k h w"]:
         """The logits at the stride of the finest map that is read."""
-        total: Tensor | None = None
-        for tap, lateral, norm in reversed(list(zip(self.taps, self.lateral, self.norm, strict=True))):
-            here = norm(lateral(maps[tap]))
-            if total is not None:
-                here = here + F.interpolate(total, here.shape[-2:], mode="bilinear", align_corners=False)
-            total = F.relu(here)
-        assert total is not None
-        return self.classify(self.dropout(self.smooth(total)))
+        total = F.relu(self._level(-1, maps))
+        for place in range(len(self.taps) - 2, -1, -1):
+            here = self._level(place, maps)
+            total = here + _upon(
+                total, (here.shape[-2], here.shape[-1]), self.cells[place + 1], self.cells[place]
+            )
+            total = F.relu(total)
+        logits = self.classify(self.dropout(self.smooth(total)))
+        stride = self.cells[0][0]
+        return _upon(logits, (logits.shape[-2], logits.shape[-1]), self.cells[0], (stride, stride / 2))
+
+    def _level(self, place: int, maps: Sequence[Tensor]) -> Tensor:
+        return self.norm[place](self.lateral[place](maps[self.taps[place]]))
+
+
+def _upon(
+    x: Float[Tensor, "n c h w"], size: Size, own: tuple[int, float], other: tuple[int, float]
+) -> Float[Tensor, "n c h2 w2"]:
+    """A map of `own` cells (stride, middle of the first one, in pixels) at the middles of `other` cells."""
+    (stride, middle), (finer, at) = own, other
+    return x if own == other else laid(x, size, (at - middle) / stride, finer / stride)
 
 
 def taps(info: Sequence[Stage]) -> list[int]:
@@ -139,7 +156,7 @@ SEGMENTATION = Task(
     name="segmentation",
     head=head,
     targets=targets,
-    loss=partial(cross_entropy_and_dice, dice=0.5),
+    loss=partial(cross_entropy_and_dice, dice=0.5, every=READ),
     decode=decode,
     scenes=Scenes(restore=restore, observe=observe, summarise=summarise, study=study),
     decoder="pyramid",
