@@ -11,7 +11,7 @@ from pathlib import Path
 
 from convworks.errors import RecipeError
 
-HELP = "Write a synthetic data set with honest labels for any of the four tasks: lit scenes, or flat shapes."
+HELP = "Write a synthetic data set with honest labels for any task: lit scenes, or flat shapes."
 EXAMPLES = (
     "convworks sample-data creatures/",
     "convworks sample-data boxes/ --task detection --classes fish,crab,snail --count 500 --size 320x240",
@@ -25,9 +25,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--task",
-        choices=("classification", "localization", "detection", "segmentation"),
+        choices=("classification", "localization", "detection", "segmentation", "instances"),
         default="classification",
-        help="class folders, a CSV of boxes, COCO, or index masks (default: classification)",
+        help="class folders, a CSV of boxes, COCO, index masks, or outlines of objects (default: classification)",
     )
     parser.add_argument("--count", type=int, default=240, metavar="N", help="how many images (default: 240)")
     parser.add_argument(
@@ -47,6 +47,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         choices=("split", "flat"),
         default="split",
         help="classification: train/ and val/ with class folders, or class folders alone (default: split)",
+    )
+    parser.add_argument(
+        "--outlines",
+        choices=("polygons", "runs", "maps"),
+        default="polygons",
+        help="instances: polygons or run lengths in COCO's JSON, or maps of object ids (default: polygons)",
     )
     parser.add_argument("--void", action="store_true", help="segmentation: 255 on borders that are not sure")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a processor)")
@@ -69,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         style=args.style,
         layout=args.layout,
         void=args.void,
+        outlines=args.outlines,
         workers=args.workers or os.cpu_count() or 1,
         progress=None if args.json or not sys.stderr.isatty() else _show,
     )
@@ -79,8 +86,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(f"Wrote   {args.count} images of {size[0]}x{size[1]} to {directory}")
     print(f"Classes {', '.join(names)}")
-    if args.task == "classification":
-        print(f"Next    convworks train {directory}")
+    if args.task in ("classification", "instances"):
+        asked = " --task instances" if args.task == "instances" else ""
+        print(f"Next    convworks train {directory}{asked}")
     return 0
 
 

@@ -25,7 +25,7 @@ def box_table(plan: Plan, things: Sequence[Sequence[Thing]]) -> str:
 
 
 def coco(plan: Plan, things: Sequence[Sequence[Thing]], split: Split) -> str:
-    """COCO JSON of one split: boxes and run lengths of the visible parts; paths from the set's folder on."""
+    """COCO JSON of one split: boxes and outlines of the visible parts; paths from the set's folder on."""
     width, height = plan.size
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ def coco(plan: Plan, things: Sequence[Sequence[Thing]], split: Split) -> str:
                     "category_id": thing["label"] + 1,
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
                     "area": thing["area"],
-                    "segmentation": {"size": [height, width], "counts": thing["runs"]},
+                    "segmentation": thing["outline"],
                     "iscrowd": 0,
                 }
             )

@@ -16,6 +16,7 @@ from convworks.errors import DataError, unknown
 
 Style = Literal["scenes", "shapes"]
 Layout = Literal["split", "flat"]
+Outlines = Literal["polygons", "runs", "maps"]
 
 MARKER = ".convworks-sample-data.json"
 PART = ".convworks-part"
@@ -25,7 +26,11 @@ DRAWING = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The settings of a set: `size` is (width, height); `layout` is for classification, `void` for masks."""
+    """The settings of a set: `size` is (width, height).
+
+    `layout` is for classification, `void` for masks, `outlines` for instances: polygons or run lengths in COCO's JSON,
+    or maps of object ids.
+    """
 
     task: Task
     classes: tuple[str, ...]
@@ -34,6 +39,7 @@ class Plan:
     style: Style
     layout: Layout
     void: bool
+    outlines: Outlines = "polygons"
 
     def image(self, index: int) -> PurePosixPath:
         """Where image `index` lies, relative to the set's folder."""
@@ -45,14 +51,23 @@ class Plan:
                 return (
                     PurePosixPath(label, name) if self.layout == "flat" else PurePosixPath(split, label, name)
                 )
-            case "localization" | "detection":
-                return PurePosixPath("images", name)
-            case "segmentation":
+            case "segmentation" | "instances" if self.maps:
                 return PurePosixPath(split, "images", name)
+            case _:
+                return PurePosixPath("images", name)
+
+    @property
+    def maps(self) -> bool:
+        """Whether a picture's truth is written as maps of its pixels."""
+        return self.task == "segmentation" or (self.task == "instances" and self.outlines == "maps")
 
     def mask(self, index: int) -> PurePosixPath:
         """Where the class map of image `index` lies."""
         return PurePosixPath(self.split(index), "masks", f"{index:06d}.png")
+
+    def objects(self, index: int) -> PurePosixPath:
+        """Where the map of object ids of image `index` lies."""
+        return PurePosixPath(self.split(index), "instances", f"{index:06d}.png")
 
     def split(self, index: int) -> Split:
         """The part of the set that image `index` belongs to."""
@@ -97,7 +112,10 @@ def claim(directory: Path, plan: Plan, count: int) -> None:
 
 def _settings(plan: Plan) -> dict[str, Any]:
     """What decides how an image is drawn, as JSON gives it back."""
-    return json.loads(json.dumps({"drawing": DRAWING, **asdict(plan)}))
+    settings = {"drawing": DRAWING, **asdict(plan)}
+    if plan.task != "instances":
+        del settings["outlines"]
+    return json.loads(json.dumps(settings))
 
 
 def _check_ours(directory: Path, plan: Plan, count: int) -> None:
@@ -122,7 +140,7 @@ def _check_ours(directory: Path, plan: Plan, count: int) -> None:
             fix=f"name another folder, or ask for {begun} or more",
         )
     for index in range(begun, count):
-        for path in (plan.image(index), plan.mask(index)):
+        for path in (plan.image(index), plan.mask(index), plan.objects(index)):
             if (directory / path).exists():
                 raise DataError(
                     f"{directory / path} is in the way; sample-data did not write it.",

@@ -13,7 +13,7 @@ from convworks.data.record import Split
 from convworks.data.synthetic.textures import Field
 from convworks.samples import IGNORE, Sample
 
-Task = Literal["classification", "localization", "detection", "segmentation"]
+Task = Literal["classification", "localization", "detection", "segmentation", "instances"]
 """What a synthetic set is annotated for."""
 LEAST_VISIBLE = 0.5
 

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8, UInt16
 
-from convworks.data.raster import to_runs
+from convworks.data.raster import to_polygons, to_runs
 from convworks.data.synthetic.annotations import Thing, box_table, class_list, coco
-from convworks.data.synthetic.plan import Layout, Plan, Style, claim, class_names, mark, put
+from convworks.data.synthetic.plan import Layout, Outlines, Plan, Style, claim, class_names, mark, put
 from convworks.data.synthetic.scene import scene
 from convworks.data.synthetic.shapes import flat_scene
 from convworks.data.synthetic.truth import Task
@@ -36,6 +39,7 @@ def write(
     style: Style,
     layout: Layout = "split",
     void: bool = False,
+    outlines: Outlines = "polygons",
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -44,8 +48,10 @@ def write(
     classification: `train/` and `val/` with a folder a class (with `layout` "flat", the classes alone);
     localization: `images/` and `boxes.csv`; detection: `images/`, `train.json` and `val.json` (COCO);
     segmentation: `train/` and `val/` with `images/` and `masks/`, and `classes.txt` (with `void`, unsure
-    borders are 255). Image i depends on (seed, i) and the settings, never on `count` or `workers`: a larger
-    count makes the same set longer, and what an interrupted call has written is kept by the next. `progress`
+    borders are 255); instances: as detection, with `outlines` "polygons" or "runs", or, with "maps", as
+    segmentation, with `instances/` beside, which has the id of an object in each pixel. Image i depends on
+    (seed, i) and the settings, never on `count` or `workers`: a larger count makes the same set longer, and
+    what an interrupted call has written is kept by the next. `progress`
     is told (done, of).
 
     Raises DataError for impossible settings and for a folder that holds anything else.
@@ -59,6 +65,7 @@ def write(
         style=style,
         layout=layout,
         void=void,
+        outlines=outlines,
     )
     claim(directory, plan, count)
     things: list[list[Thing]] = []
@@ -110,7 +117,8 @@ def _keep_to_one_core() -> None:
 def drawn(plan: Plan, index: int) -> Sample:
     """Image `index` of a set, with its truth."""
     draw = scene if plan.style == "scenes" else flat_scene
-    return draw(plan.seed, index, task=plan.task, classes=plan.classes, size=plan.size, void=plan.void)
+    task = "detection" if plan.task == "instances" else plan.task
+    return draw(plan.seed, index, task=task, classes=plan.classes, size=plan.size, void=plan.void)
 
 
 def _draw(directory: Path, plan: Plan, indices: range) -> list[list[Thing]]:
@@ -125,19 +133,45 @@ def _draw_one(directory: Path, plan: Plan, index: int) -> list[Thing]:
     shown = drawn(plan, index)
     if not path.exists():
         put(path, _encoded(path.suffix, shown))
-    if plan.task == "segmentation" and not (directory / plan.mask(index)).exists():
-        put(directory / plan.mask(index), cv2.imencode(".png", shown.class_map)[1].tobytes())
-    if plan.task not in ("localization", "detection"):
+    if plan.maps:
+        _put_map(directory / plan.mask(index), shown.class_map)
+        if plan.task == "instances":
+            _put_map(directory / plan.objects(index), _ids(shown))
+        return []
+    if plan.task == "classification":
         return []
     return [
         {
             "label": int(label),
             "box": [int(edge) for edge in box],
             "area": int(mask.sum()),
-            "runs": list(to_runs(mask)) if plan.task == "detection" else [],
+            "outline": _outline(mask, plan),
         }
         for label, box, mask in zip(shown.labels, shown.boxes, shown.masks, strict=True)
     ]
+
+
+def _outline(mask: Bool[np.ndarray, "h w"], plan: Plan) -> Any:
+    """A mask as COCO's JSON holds it; None where boxes are all that is written."""
+    if plan.task == "localization":
+        return None
+    if plan.task == "instances" and plan.outlines == "polygons":
+        return [list(ring) for ring in to_polygons(mask)]
+    return {"size": list(mask.shape), "counts": list(to_runs(mask))}
+
+
+def _ids(shown: Sample) -> UInt16[np.ndarray, "h w"]:
+    """The number of the object that each pixel shows, from 1 on; 0 for none."""
+    ids = np.zeros(shown.class_map.shape, np.uint16)
+    for number, mask in enumerate(shown.masks, 1):
+        ids[mask] = number
+    return ids
+
+
+def _put_map(path: Path, pixels: UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]) -> None:
+    """Writes a map as PNG, where it is not there yet."""
+    if not path.exists():
+        put(path, cv2.imencode(".png", pixels)[1].tobytes())
 
 
 def _encoded(suffix: str, shown: Sample) -> bytes:
@@ -152,8 +186,8 @@ def _annotate(directory: Path, plan: Plan, things: Sequence[Sequence[Thing]]) ->
             pass
         case "localization":
             put(directory / "boxes.csv", box_table(plan, things).encode("utf-8"))
-        case "detection":
+        case "segmentation" | "instances" if plan.maps:
+            put(directory / "classes.txt", class_list(plan).encode("utf-8"))
+        case _:
             put(directory / "train.json", coco(plan, things, "train").encode("utf-8"))
             put(directory / "val.json", coco(plan, things, "val").encode("utf-8"))
-        case "segmentation":
-            put(directory / "classes.txt", class_list(plan).encode("utf-8"))
