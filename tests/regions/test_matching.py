@@ -11,7 +11,15 @@ from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou
 
 from convworks.regions import matching
-from convworks.regions.matching import BACKGROUND, IGNORED, adaptive, bipartite, by_overlap, task_aligned
+from convworks.regions.matching import (
+    BACKGROUND,
+    IGNORED,
+    adaptive,
+    bipartite,
+    by_overlap,
+    excused,
+    task_aligned,
+)
 
 
 def grid(side: int, *strides: int) -> tuple[Tensor, Tensor]:
@@ -31,6 +39,14 @@ def test_thresholds_are_those_of_torchvision(best: bool) -> None:
     overlaps[:, 6] *= 0.2
     theirs = Matcher(0.9, 0.5, allow_low_quality_matches=best)(overlaps.T)
     assert torch.equal(by_overlap(overlaps, 0.9, 0.5, best_of_each=best), theirs)
+
+
+def test_background_of_which_half_lies_in_a_region_set_aside_is_ignored() -> None:
+    matches = torch.tensor([BACKGROUND, BACKGROUND, BACKGROUND, 0, IGNORED])
+    boxes = torch.tensor([[0.0, 0, 10, 4], [0, 0, 10.2, 4], [50, 50, 60, 60], [0, 0, 5, 4], [0, 0, 5, 4]])
+    crowds = torch.tensor([[0.0, 0, 5, 5], [90, 90, 99, 99]])
+    assert excused(matches, boxes, crowds).tolist() == [IGNORED, BACKGROUND, BACKGROUND, 0, IGNORED]
+    assert torch.equal(excused(matches, boxes, crowds[:0]), matches)
 
 
 def test_an_object_that_nothing_touches_is_nobodys() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torchvision import ops
+from torchvision.ops.poolers import LevelMapper
 
-from convworks.regions.pooling import aligned, pooled, pyramid_pooled, warped, with_context
+from convworks.regions.pooling import aligned, level, pooled, pyramid_pooled, warped, with_context
 
 
 def material(seed: int, count: int = 30) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -84,3 +85,17 @@ def test_context_is_of_the_output_whatever_the_size_of_the_box() -> None:
     grown = with_context(boxes)
     share = (boxes[:, :2] - grown[:, :2]) / (grown[:, 2:] - grown[:, :2])
     torch.testing.assert_close(share, torch.full((1, 2), 16 / 227))
+
+
+def test_aligned_is_torchvisions_half_a_cell_further_on_boxes_of_every_size() -> None:
+    maps, boxes, rows = material(2)
+    boxes = boxes[3:].sort(1).values[:, [0, 1, 2, 3]]
+    theirs = ops.roi_align(maps, torch.cat([rows[3:, None].float(), boxes], 1), (3, 3), 1 / 8, 2)
+    torch.testing.assert_close(aligned(maps, boxes + 4, rows[3:], scale=1 / 8, size=(3, 3)), theirs)
+
+
+def test_the_map_for_each_size_is_torchvisions() -> None:
+    side = torch.logspace(-1, 3.5, 500)[:, None]
+    boxes = torch.cat([side * 0, side * 0, side, side * 1.7], 1)
+    for strides, first, last in (((4, 8, 16, 32), 2, 5), ((8, 16), 3, 4), ((16,), 4, 4)):
+        assert torch.equal(level(boxes, strides), LevelMapper(first, last)([boxes]))

@@ -60,3 +60,9 @@ def test_nothing_in_nothing_out() -> None:
         found = settled(*iterated(torch.zeros(0, 4), halfway, rounds=rounds))
         assert [part.shape for part in found] == [(0, 4), (0,), (0,)]
     assert len(iterated(boxes(), halfway, rounds=2, least=2.0)[0]) == 0
+
+
+def test_what_has_no_area_is_no_answer() -> None:
+    boxes = torch.tensor([[0.0, 5, 9, 5], [3, 3, 3.001, 9], [0, 0, 1, 1]])
+    found = settled(boxes, torch.tensor([0.9, 0.8, 0.1]), torch.zeros(3, dtype=torch.int64))
+    assert found[0].tolist() == [[0, 0, 1, 1]]
