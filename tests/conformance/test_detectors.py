@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from convworks.backbones.contract import Stage
-from convworks.detectors import convdet, two_stage
+from convworks.detectors import convdet, multibox, two_stage
 from convworks.detectors.answer import NOBODY, Answer, Truth
 from convworks.detectors.presets import PRESETS
 from convworks.detectors.two_stage import System, TwoStage
@@ -91,12 +91,31 @@ def one_staged() -> Detector:
     return Detector(net, loss, answer)
 
 
+def whole_image() -> Detector:
+    """MultiBox, whose boxes are shares of the frame's sides."""
+    net = nn.Sequential(Maps().first, multibox.MultiBoxDetector(16, CLASSES, 0.0, BOXES / SIDE, hidden=16))
+
+    def loss(images: Tensor, truths: Sequence[Truth], seed: int) -> Tensor:
+        shares = [replace(one, boxes=one.boxes / SIDE, aside=one.aside / SIDE) for one in truths]
+        parts = [multibox.loss(rows, one) for rows, one in zip(net(images), shares, strict=True)]
+        return torch.stack(parts).sum()
+
+    @torch.no_grad()
+    def answer(images: Tensor) -> list[Answer]:
+        found = [multibox.decode(rows) for rows in net(images)]
+        return [replace(one, boxes=one.boxes * SIDE) for one in found]
+
+    return Detector(net, loss, answer)
+
+
 BOXES = torch.from_numpy(grid((0.3, 0.6), (1.0,))).float() * SIDE
 
 
 def made(name: str, given: Tensor = BOXES) -> Detector:
     torch.manual_seed(0)
-    return one_staged() if name == "convdet" else two_staged(SYSTEMS[name], given)
+    if name in ALONE:
+        return ALONE[name]()
+    return two_staged(SYSTEMS[name], given)
 
 
 def images(count: int = 2) -> Tensor:
@@ -131,7 +150,8 @@ SYSTEMS = {
     **PRESETS,
     "an expert's": replace(PRESETS["faster_rcnn"], naming=SIGMOID, fit=overlapping),
 }
-NAMES = ["convdet", *SYSTEMS]
+ALONE = {"convdet": one_staged, "multibox": whole_image}
+NAMES = [*ALONE, *SYSTEMS]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -177,7 +197,7 @@ def test_answers_are_sorted_inside_and_the_same_each_time(name: str) -> None:
         assert ((one.scores >= 0) & (one.scores <= 1)).all()
         assert ((one.labels >= 0) & (one.labels < CLASSES)).all()
         assert (one.boxes[:, 2:] > one.boxes[:, :2]).all()
-        if name != "convdet":  # the default's are cut when they are put back into the original picture
+        if name in SYSTEMS:  # those of the others are cut when they are put back into the original picture
             assert (one.boxes >= 0).all()
             assert (one.boxes <= SIDE).all()
         for part in ("boxes", "scores", "labels"):
