@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convworks.recipe.options import Recipe as Recipe
     from convworks.report.audit.audited import audit as audit
     from convworks.report.demonstrations.frame import demonstrate as demonstrate
+    from convworks.report.ladder.climbed import ladder as ladder
     from convworks.report.preview.previewed import preview as preview
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _HOMES = {
     "demonstrate": "convworks.report.demonstrations.frame",
     "design": "convworks.arithmetic.summary",
     "evaluate": "convworks.api",
+    "ladder": "convworks.report.ladder.climbed",
     "load": "convworks.api",
     "preview": "convworks.report.preview.previewed",
     "propose": "convworks.api",
@@ -47,6 +49,7 @@ __all__ = [
     "demonstrate",
     "design",
     "evaluate",
+    "ladder",
     "load",
     "preview",
     "propose",

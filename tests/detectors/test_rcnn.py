@@ -255,7 +255,7 @@ def test_machines_rank_as_well_as_softmax_on_the_same_features() -> None:
 
 @pytest.mark.slow
 def test_the_pass_for_hard_background_lowers_false_alarms() -> None:
-    """Check 12, second half: as much background as the pass keeps, drawn by chance, against what it found to be hard."""
+    """Check 12, second half: against as much background as a pass keeps, drawn by chance."""
     _, pictures, unseen, features = deep()
     scale = svm.scale_to([one.features for one in pictures])
     draw = np.random.default_rng(0)

@@ -26,6 +26,7 @@ VERBS = {
     "design": "sizes, receptive field and cost of a net, layer by layer",
     "check": "the same of any PyTorch module or timm name, and what does not fit",
     "demonstrate": "show a claim of the guide, measured: lines and a page",
+    "ladder": "from R-CNN to the default on your boxes: what each step finds and costs",
     "sample-data": "write a synthetic data set with honest labels",
 }
 

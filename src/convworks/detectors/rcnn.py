@@ -3,7 +3,8 @@
 The net reads every region by itself, and none of it learns here: what is taught is linear, in its features. Where the
 features come from is left to the caller, so that SPP-net, which reads them from one map, shares all that follows.
 
-Source: R-CNN (1311.2524), sections 2 and 3 and appendices A to C; `bayes_refined`: Zhang et al. (1504.03293), section 3.
+Source: R-CNN (1311.2524), sections 2 and 3 and appendices A to C; `bayes_refined`: Zhang et al. (1504.03293), section
+3.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import box_iou
 
 from convworks.detectors.answer import Answer, Truth
@@ -71,7 +72,7 @@ Teacher = Callable[[Sequence[Looked], int], Machines]
 
 
 def cropped(
-    body: nn.Module,
+    body: Callable[[Tensor], Tensor],
     image: Float[Tensor, "c h w"],
     boxes: Float[Tensor, "n 4"],
     *,

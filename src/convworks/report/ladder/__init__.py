@@ -1,0 +1,1 @@
+"""The ladder of detectors in lines, as a table and as a page."""
