@@ -7,12 +7,15 @@ mask shares with a stretch is a difference of two values read off there, exact, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+BOX = "box "
+"""Before the name of what evidence of masks says of their boxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,3 +77,8 @@ def overlaps(found: Stretches, truth: Stretches, crowd: Bool[np.ndarray, "g"]) -
     both, mine = shared(found, truth), found.areas[:, None]
     whole = np.where(crowd[None], mine, mine + truth.areas[None] - both)
     return np.divide(both, whole, out=np.zeros_like(both), where=whole > 0)
+
+
+def boxed(evidence: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The evidence of the boxes of what was found, from that of its masks."""
+    return {**evidence, **{name: evidence[BOX + name] for name in ("hits", "skips")}}

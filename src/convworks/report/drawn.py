@@ -29,19 +29,22 @@ def drawn(
     if isinstance(prediction, Detection):
         last = prediction.found[::-1]
         found = [(one.name, one.probability, one.box) for one in last]
-        return boxes_on(outlined(image, [one.runs for one in last]), found, classes)
+        masks = [(classes.index(one.name), one.runs) for one in last if one.runs]
+        return boxes_on(masks_on(image, masks, colours(len(classes))), found, classes)
     return image
 
 
-def outlined(image: UInt8[np.ndarray, "h w 3"], masks: Sequence[Sequence[int]]) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture under masks (run lengths; none where empty), a colour each in turn, with a light line around each."""
-    made, shades = image.copy(), colours(len(masks))
-    for runs, shade in zip(masks, shades, strict=True):
+def masks_on(
+    image: UInt8[np.ndarray, "h w 3"],
+    masks: Sequence[tuple[int, Sequence[int]]],
+    shades: UInt8[np.ndarray, "k 3"],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture under masks (which of the `shades`, run lengths), each with a light line at its edge; last on top."""
+    made = image.copy()
+    for shade, runs in masks:
         mask, (left, top) = part_of(runs, (image.shape[0], image.shape[1]))
-        if not mask.size:
-            continue
         under = made[top : top + mask.shape[0], left : left + mask.shape[1]]
-        under[mask] = ((1 - STRENGTH) * under[mask] + STRENGTH * shade).astype(np.uint8)
+        under[mask] = ((1 - STRENGTH) * under[mask] + STRENGTH * shades[shade]).astype(np.uint8)
         inner = cv2.erode(np.pad(mask, 1).astype(np.uint8), CROSS)[1:-1, 1:-1] > 0
         under[mask & ~inner] = LIGHT
     return made

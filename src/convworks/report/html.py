@@ -15,6 +15,7 @@ from convworks.report.sections.curves import curves
 from convworks.report.sections.data import data
 from convworks.report.sections.detection import box_classes, box_mistakes, box_score
 from convworks.report.sections.drift import drift
+from convworks.report.sections.instances import mask_classes, mask_score, worst_masks
 from convworks.report.sections.label_mistakes import label_mistakes, label_samples, mixed_up
 from convworks.report.sections.label_score import by_class, label_score
 from convworks.report.sections.limits import limits
@@ -43,15 +44,15 @@ def build(run: Path) -> str:
     wall = (
         label_mistakes(story)
         if story.labels
-        else worst_outlines(story) or box_mistakes(story) or mistakes(story)
+        else worst_outlines(story) or worst_masks(story) or box_mistakes(story) or mistakes(story)
     )
     sample = label_samples(story) if story.labels else samples(story)
     shown = augmentation(story)
     parts = {
         "Score": label_score(story)
         if story.labels
-        else outline_score(story) or box_score(story) or score(story),
-        "Classes": by_class(story) or outline_classes(story) or box_classes(story),
+        else outline_score(story) or mask_score(story) or box_score(story) or score(story),
+        "Classes": by_class(story) or outline_classes(story) or mask_classes(story) or box_classes(story),
         "Mistakes": wall,
         "Confusion": mixed_up(story) if story.labels else outline_confusion(story) or confusion(story),
         "Stride": stride_cost(story),

@@ -107,16 +107,15 @@ def observe(prediction: Detection, sample: Sample, names: Sequence[str]) -> Evid
 
 
 def study(prediction: Detection, sample: Sample, names: Sequence[str]) -> Evidence:
-    """Which object each pixel is of, in truth and by the answer: two maps, small, of numbers from 1 on."""
+    """Which object each pixel is of, in truth and by the answer: two small maps of the rows of `observe`, from 1 on."""
     height, width = sample.image.shape[:2]
     step = max(1, round(max(height, width) / KEPT))
-    sure = sorted(
-        (one for one in prediction.found if one.probability >= SHOWN), key=lambda one: one.probability
-    )
+    ranked = sorted(prediction.found, key=lambda one: -one.probability)[:DRAWN]
     said = np.zeros((height, width), np.uint8)
-    for number, one in enumerate(sure[-DRAWN:], 1):
-        part, (left, top) = part_of(one.runs, (height, width))
-        said[top : top + part.shape[0], left : left + part.shape[1]][part] = number
+    for number, one in reversed(list(enumerate(ranked, 1))):
+        if one.probability >= SHOWN:
+            part, (left, top) = part_of(one.runs, (height, width))
+            said[top : top + part.shape[0], left : left + part.shape[1]][part] = number
     true = np.zeros((height, width), np.uint8)
     for number, mask in enumerate(sample.masks[:DRAWN], 1):
         true[mask] = number

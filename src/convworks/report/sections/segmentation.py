@@ -104,7 +104,7 @@ def worst_outlines(story: Story) -> Markup:
         "orange where they differ. Black counts nowhere."
     )
     return section(
-        "mistakes", "Worst pictures", tag("p", said), _legend(evaluation), tag("ul", cards, class_="pairs")
+        "mistakes", "Worst pictures", tag("p", said), legend(evaluation), tag("ul", cards, class_="pairs")
     )
 
 
@@ -203,7 +203,8 @@ def _card(story: Story, evaluation: SceneEvaluation, place: int, score: float) -
     )
 
 
-def _legend(evaluation: SceneEvaluation) -> Markup:
+def legend(evaluation: SceneEvaluation) -> Markup:
+    """The colour of each class."""
     items = [
         tag("li", _swatch(len(evaluation.classes), place), " ", name)
         for place, name in enumerate(evaluation.classes[:MOST_CLASSES])
