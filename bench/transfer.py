@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def main() -> None:
                 print(f"{key} ...", flush=True)
                 rows[key] = TOOLS[tool](folder, seed)
                 machine = described("convworks", "torch", "torchvision", "timm")
+                if machine["cores"] != os.cpu_count():
+                    rows[key]["cores"] = machine["cores"]
                 write(
                     "transfer", {"rows": rows, "machine": machine, "peers": peers("fastai", "torch", "timm")}
                 )
