@@ -80,7 +80,14 @@ def test_each_kind_of_finding(notation: str, level: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "notation", ["conv3-4 relu", "dwconv3 p1 pointwise-8 relu fc10", "conv3-4 pool2 conv3-4"]
+    "notation",
+    [
+        "conv3-4 relu",
+        "dwconv3 p1 pointwise-8 relu fc10",
+        "pointwise-8 dwconv3 p1 relu fc10",
+        "conv3-4 pool2 conv3-4",
+        "conv3-32 relu pointwise-4 bn pointwise-32 relu",
+    ],
 )
 def test_nothing_is_said_where_nothing_is_wrong(notation: str) -> None:
     assert design(notation, (8, 8, 3)).check() == []

@@ -9,25 +9,15 @@ from convworks.arithmetic.field import Fields, coverage
 from convworks.arithmetic.formula import formula
 from convworks.arithmetic.notation import write_layer
 from convworks.arithmetic.spec import (
-    AdaptivePool,
-    BatchNorm,
-    Concat,
     Conv,
     DepthwiseConv,
-    Dropout,
-    Flatten,
-    GlobalPool,
     Layer,
-    Linear,
     Mlpconv,
     Net,
     Pair,
-    Pointwise,
-    Pool,
-    Residual,
     TransposedConv,
-    Upsample,
 )
+from convworks.arithmetic.straight import pairs
 from convworks.arithmetic.walk import Row, Walk
 from convworks.arithmetic.window import Slide
 
@@ -69,7 +59,8 @@ def advise(net: Net, followed: Walk, objects: Sequence[float] = ()) -> list[Find
         for row in followed.rows
         for finding in of_row(row, where(row), lambda row=row: fixes(net, followed, row))
     ]
-    found += _linear_pairs(net.layers, "")
+    rows = {row.place: row for row in followed.rows}
+    found += [nothing_nonlinear(where(row), row.place, last) for row, last in pairs(net.layers, rows)]
     last = last_map(followed)
     if last is not None:
         found += scales(where(last), last.fields, objects, gathered=followed.rows[-1] is not last)
@@ -199,35 +190,16 @@ def _even(kernel: Pair) -> bool:
     return kernel[0] % 2 == 0 or kernel[1] % 2 == 0
 
 
-LINEAR = (Conv, DepthwiseConv, TransposedConv, Pointwise, Linear)
-
-
-def _linear_pairs(layers: tuple[Layer, ...], prefix: str) -> Iterator[Finding]:
-    """Two linear layers with nothing nonlinear between them; a depthwise convolution needs none."""
-    last: str | None = None
-    for number, layer in enumerate(layers, start=1):
-        place = f"{prefix}{number}"
-        if isinstance(layer, LINEAR):
-            if last is not None:
-                yield Finding(
-                    level="note",
-                    code="no-nonlinearity",
-                    where=f"layer {place} ({_short(layer)})",
-                    what=f"nothing nonlinear lies between it and layer {last}",
-                    why="two linear layers in a row are one linear layer",
-                    fix=f"put a relu before layer {place}",
-                )
-            last = None if isinstance(layer, DepthwiseConv) else place
-        elif isinstance(layer, Residual | Concat):
-            branches = layer.branches if isinstance(layer, Concat) else (layer.body, layer.shortcut)
-            for branch, inner in enumerate(branches, start=1):
-                yield from _linear_pairs(inner, f"{place}.{branch}.")
-            last = None
-        elif not (
-            isinstance(layer, BatchNorm | Dropout | Flatten | Upsample)
-            or (isinstance(layer, Pool | AdaptivePool | GlobalPool) and layer.kind == "average")
-        ):
-            last = None
+def nothing_nonlinear(at: str, place: str, last: str) -> Finding:
+    """That nothing nonlinear lies between a layer and the linear one before it, the layer `last`."""
+    return Finding(
+        level="note",
+        code="no-nonlinearity",
+        where=at,
+        what=f"nothing nonlinear lies between it and layer {last}",
+        why="two linear layers in a row are one linear layer",
+        fix=f"put a relu before layer {place}",
+    )
 
 
 def scales(place: str, fields: Fields, objects: Sequence[float], *, gathered: bool) -> Iterator[Finding]:

@@ -405,3 +405,34 @@ def test_a_table_is_plain_text_with_a_line_an_operator() -> None:
     assert document["finished"] is False
     assert document["layers"][3]["unread"] == [1, 1]
     assert document["findings"][0]["fixes"][0]["change"] == "Linear(128, 10)"
+
+
+def test_two_linear_layers_of_which_nothing_else_reads_are_said_to_be_one() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.Conv2d(8, 8, 3),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 1),
+        nn.AvgPool2d(2),
+    )
+    tail = nn.Sequential(nn.Flatten(), nn.Linear(8 * 14 * 14, 4))
+    found = trace(nn.Sequential(net, tail), (32, 32, 3)).check()
+    assert [(finding.code, finding.where.partition(" (")[0]) for finding in found] == [
+        ("no-nonlinearity", "layer 3, 0.2"),
+        ("no-nonlinearity", "layer 8, 1.1"),
+    ]
+    assert found[0].remedy == "put a relu before layer 3"
+
+
+def test_a_bottleneck_a_depthwise_convolution_and_a_gate_need_nothing_nonlinear() -> None:
+    narrow = nn.Sequential(nn.Conv2d(3, 32, 1), nn.ReLU(), nn.Conv2d(32, 4, 1), nn.Conv2d(4, 32, 1))
+    depthwise = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 1))
+
+    def gate(self: Given, x: Tensor) -> Tensor:
+        x = self.get_submodule("before")(x)
+        return x * self.get_submodule("gate")(x.mean((2, 3), keepdim=True)).sigmoid()
+
+    gated = Given(gate, before=nn.Conv2d(3, 8, 1), gate=nn.Conv2d(8, 8, 1))
+    for net in (narrow, depthwise, gated):
+        assert [finding.code for finding in trace(net, (16, 16, 3)).check()] == []

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from convworks.arithmetic.advice import Finding, gravest_first, is_unremarkable, of_row, scales
+from convworks.arithmetic.advice import (
+    Finding,
+    gravest_first,
+    is_unremarkable,
+    nothing_nonlinear,
+    of_row,
+    scales,
+)
+from convworks.arithmetic.straight import Straight, behind, is_wasted
 from convworks.layers.tracing.follow import Followed
 from convworks.layers.tracing.mending import fixes
 from convworks.layers.tracing.recorder import Operator
@@ -17,6 +26,7 @@ NAMED = 3
 def advise(followed: Followed, objects: Sequence[float] = ()) -> list[Finding]:
     """All findings, the gravest first, then from the input on; `objects` are sizes in pixels of the input."""
     found = [finding for operator in followed.operators for finding in _of_operator(followed, operator)]
+    found += _straight(followed)
     found += _unknown(followed)
     found += _unused(followed)
     last = followed.last_map
@@ -49,6 +59,22 @@ def _of_operator(followed: Followed, operator: Operator) -> Iterator[Finding]:
             what=operator.odd,
             why="units at the same place of its inputs then look at places of the picture that drift apart",
         )
+
+
+def _straight(followed: Followed) -> Iterator[Finding]:
+    """Linear operators that are as one with a linear one before them, of which nothing else reads."""
+    readers = Counter(source for operator in followed.operators for source in operator.sources)
+    last: dict[int, Straight | None] = {}
+    for operator in followed.operators:
+        layer, input, output, sources = operator.layer, operator.input, operator.output, operator.sources
+        before = last.get(sources[0]) if len(sources) == 1 and readers[sources[0]] == 1 else None
+        place = str(operator.place)
+        if layer is None or input is None or output is None:
+            last[operator.place] = before if operator.call == "flatten" else None
+            continue
+        if before is not None and is_wasted(before, layer, output):
+            yield nothing_nonlinear(where(operator), place, before.place)
+        last[operator.place] = behind(before, place, layer, input, output)
 
 
 def _unknown(followed: Followed) -> Iterator[Finding]:

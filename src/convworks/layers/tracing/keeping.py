@@ -133,8 +133,8 @@ def _known(layer: Plain, input: Volume) -> Saved:
 def asked(call: Call, learns: Sequence[bool]) -> Saved | None:
     """What PyTorch keeps of a call when it is made on tensors without numbers; None where it cannot be made.
 
-    >>> x = torch.empty(2, 3, device="meta")
-    >>> asked(Call(torch.ops.aten.mul.Tensor, "mul", (x, x), {}, (x, x)), (True, False))
+    >>> x, y = torch.empty(2, 3, device="meta"), torch.empty(2, 3, device="meta")
+    >>> asked(Call(torch.ops.aten.mul.Tensor, "mul", (x, y), {}, (x, y)), (True, False))
     Saved(read=(1,), result=False, extra=0)
     """
     learned = {id(x) for x, one in zip(call.tensors, learns, strict=True) if one}

@@ -27,7 +27,8 @@ class Operator(NamedTuple):
     it is none of theirs). `layer` is the operator as the arithmetic knows it, None where it has no word for it;
     `input` and `output` are volumes where the tensors are such. `multiply_adds` is None where they are unknown.
     `bytes` is what its output holds, `live` what is alive while it runs, `kept` what training keeps because of it
-    until the way back, None where that is unknown. `odd` is what is unusual about it. Where it is impossible `error`
+    until the way back, None where that is unknown. `sources` are the places of the operators whose results it
+    reads, 0 for the image. `odd` is what is unusual about it. Where it is impossible `error`
     says why.
     """
 
@@ -47,6 +48,7 @@ class Operator(NamedTuple):
     bytes: int
     live: int = 0
     kept: int | None = 0
+    sources: tuple[int, ...] = ()
     odd: str = ""
     error: NetError | None = None
 
@@ -98,6 +100,7 @@ class Recorder:
         self.values: dict[int, Value] = {}
         self.roots: dict[int, int] = {}
         self.volumes: dict[int, Volume | None] = {}
+        self.makers: dict[int, int] = {}
         self.tensors: dict[int, Tensor] = {}
         self.uses: list[tuple[int, int]] = []
         self.names: dict[int, frozenset[str]] = {}
@@ -164,7 +167,10 @@ class Recorder:
         """Note an operator, what it is called, and its result."""
         at, key, shape = len(self.operators), id(result), tuple(result.shape)
         self.steps[at] = call, result
+        read = [self.roots.get(id(x), id(x)) for x in call.tensors if id(x) in self.values]
+        sources = tuple([self.makers.get(root, 0) for root in read])
         self.put(result, value)
+        self.makers[self.roots.get(key, key)] = at + 1
         output = self.volumes[key] = fit.output if fit else volume_of(value, shape)
         path, location = caller(self.paths)
         self.operators.append(
@@ -183,6 +189,7 @@ class Recorder:
                 parameters=self.fresh(call.tensors),
                 multiply_adds=multiply_adds,
                 bytes=0 if key in self.roots else result.nbytes,
+                sources=sources,
                 odd=odd,
             )
         )
