@@ -40,7 +40,7 @@ from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
 from convworks.samples import Detection, Prediction, Segmentation
-from convworks.tasks import windows
+from convworks.tasks import graph_cut, windows
 from convworks.tasks.contract import Look, Task
 
 Picture = str | Path | Image.Image | np.ndarray
@@ -79,8 +79,9 @@ class Model:
     """A net that predicts, and everything that this needs.
 
     `temperature` divides the logits, so that a probability of .8 is right 8 times in 10. `thresholds`, one a class,
-    say from which probability on a class is named, where an image may show several. `facts` are for people and
-    reports: versions, environment, command, recipe.
+    say from which probability on a class is named, where an image may show several. Boxes and outlines are the mean
+    of so many `looks` (the task's `averaged`); outlines are refined by a minimum cut of the weight `smoothing`, 0 for
+    none. `facts` are for people and reports: versions, environment, command, recipe.
     """
 
     net: Net
@@ -90,6 +91,8 @@ class Model:
     name: str = "model"
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
+    looks: int = 1
+    smoothing: float = 0.0
     dropout: float = 0.0
     channels_last: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -245,9 +248,23 @@ class Model:
         if scenes is None:
             said = self.task.decode(self.logits(frames), self.classes)
             return [replace(one, thresholds=self.cuts) for one in said] if self.task.several else said
-        answers = self.task.decode(self.outputs(frames, [one.regions for one in looked]), self.classes)
+        answers = self.task.decode(self._scores(frames, [one.regions for one in looked]), self.classes)
+        if self.smoothing:
+            answers = [
+                graph_cut.refined(one, frame, self.smoothing)
+                for one, frame in zip(answers, frames, strict=True)
+            ]
         pairs = zip(answers, looked, strict=True)
         return [scenes.restore(answer, one.move, one.size, self.classes) for answer, one in pairs]
+
+    def _scores(
+        self, frames: Float[np.ndarray, "n c h w"], regions: Sequence[Float[np.ndarray, "_ 4"]] | None = None
+    ) -> Any:
+        """What the net gives for normalised pictures over all the looks that it takes."""
+        average = self.task.scenes.averaged if self.task.scenes else None
+        if self.looks == 1 or average is None:
+            return self.outputs(frames, regions)
+        return average(self.outputs, torch.as_tensor(frames), self.looks)
 
     def predict_in_windows(
         self, picture: Picture, *, scale: float | None = None, max_pixels: int = MAX_PIXELS
@@ -278,15 +295,14 @@ class Model:
             answer: Any = tiling.found(self._tiles, seen, prepare.seen, math.ceil(chosen * prepare.common))
         else:
             window = (blocks_of(prepare.seen[0]), blocks_of(prepare.seen[1]))
-            answer, inner = windows.blended(self.outputs, prepare.normalise, seen, window)
+            answer, inner = windows.blended(self._scores, prepare.normalise, seen, window)
             move = move.then(inner)
         assert self.task.scenes is not None
         return replace(self.task.scenes.restore(answer, move, size, self.classes), path=path)
 
     def _tiles(self, tiles: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[Any]:
-        """What is found in each of some frames."""
         frames = np.stack([self.preprocessing.normalise(tile) for tile in tiles])
-        return self.task.decode(self.outputs(frames), self.classes)
+        return self.task.decode(self._scores(frames), self.classes)
 
     def _looked(self, picture: Picture, max_pixels: int) -> Looked:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
@@ -339,6 +355,8 @@ class Model:
             "settings": dict(self.settings),
             "temperature": self.temperature,
             **({"thresholds": list(self.thresholds)} if self.thresholds else {}),
+            **({"looks": self.looks} if self.looks > 1 else {}),
+            **({"smoothing": self.smoothing} if self.smoothing else {}),
             "channels_last": self.channels_last,
             "input": asdict(self.preprocessing),
             "weights": asdict(backbone.card),
@@ -378,8 +396,9 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     _fill(model.net, state, place)
     model.temperature, model.channels_last = facts["temperature"], facts["channels_last"]
     model.thresholds = tuple(facts.get("thresholds", ()))
+    model.looks, model.smoothing = facts.get("looks", 1), facts.get("smoothing", 0.0)
     model.facts = facts
-    model.net.eval()
+    model.net.eval().requires_grad_(False)
     if model.channels_last:
         model.net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return model.to(device)

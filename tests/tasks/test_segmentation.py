@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import typing
+
 import pytest
 import torch
 from torch import Tensor
 
 from convworks.backbones.contract import Stage
-from convworks.tasks.segmentation import PyramidDecoder
+from convworks.recipe.options import Outlining
+from convworks.samples import IGNORE
+from convworks.tasks.contract import Task
+from convworks.tasks.segmentation import SEGMENTATION, PyramidDecoder, with_loss
 
 
 def ramps(info: list[Stage], height: int, width: int) -> list[Tensor]:
@@ -41,3 +46,41 @@ def test_every_map_says_its_places_in_the_picture_and_so_do_the_logits(late: flo
     columns = 4 * torch.arange(48) + 2.0
     torch.testing.assert_close(found[0, inner, 0], rows[inner], rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(found[1, 16, inner], columns[inner], rtol=1e-4, atol=1e-3)
+
+
+def loss(task: Task, logits: Tensor, wanted: Tensor) -> float:
+    return float(task.loss(logits, {"class_map": wanted}, 0.5).total)
+
+
+@pytest.mark.parametrize("outlining", typing.get_args(Outlining))
+@pytest.mark.parametrize("classes", [2, 200])
+def test_every_loss_falls_where_the_truth_is_said_and_is_finite_where_nothing_is_known(
+    outlining: Outlining, classes: int
+) -> None:
+    task = with_loss(SEGMENTATION, outlining, torch.linspace(0.5, 1.5, classes))
+    wanted = torch.zeros(2, 24, 24, dtype=torch.uint8)
+    wanted[0, :, 8:] = classes - 1
+    wanted[1] = IGNORE
+    logits = torch.zeros(2, classes, 6, 6)
+    sure = logits.clone()
+    sure[0, 0, :, :2] = 6.0
+    sure[0, classes - 1, :, 2:] = 6.0
+    assert loss(task, sure, wanted) < loss(task, logits, wanted) - 0.05
+    logits.requires_grad_(True)
+    task.loss(logits, {"class_map": wanted}, 0.5).total.backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert not logits.grad[1].any(), "an image of which nothing is known teaches nothing"
+
+
+@pytest.mark.parametrize("outlining", ["cross-entropy", "focal"])
+def test_a_class_of_more_weight_costs_more_where_it_is_missed(outlining: Outlining) -> None:
+    wanted = torch.zeros(1, 16, 16, dtype=torch.uint8)
+    wanted[:, :, 12:] = 1
+    missed = torch.zeros(1, 2, 4, 4)
+    missed[:, 0] = 3.0
+    light, heavy = (
+        loss(with_loss(SEGMENTATION, outlining, torch.tensor(weights)), missed, wanted)
+        for weights in ([1.0, 1.0], [0.5, 1.5])
+    )
+    assert heavy > light + 0.3

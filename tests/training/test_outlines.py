@@ -18,7 +18,7 @@ from convworks.cli.main import main
 from convworks.data import raster, synthetic
 from convworks.errors import RecipeError
 from convworks.evaluation.scenes import SceneEvaluation
-from convworks.events import EpochEnded, Event, Measured, Progress
+from convworks.events import EpochEnded, Event, Finding, Measured, Progress
 from convworks.report import wording
 from convworks.training import scenes
 
@@ -175,3 +175,29 @@ def test_of_many_epochs_some_are_judged_and_the_last_always(
     assert not any(event.best for event in said if not event.of)
     assert "not judged" in wording.epoch(said[1])
     assert "Stage: train" in (made.run / "report.html").read_text(encoding="utf-8")
+
+
+def test_looks_and_a_cut_are_kept_with_the_model_and_the_cut_only_where_it_gains(
+    tiny: Path, data: Path, tmp_path: Path
+) -> None:
+    said: list[Event] = []
+
+    def watch(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            said.append(event)
+            yield event
+
+    asked = {"looks": 2, "smoothing": 0.3, "outlining": "boundary", "class_weights": "square-root"}
+    made = api.train(data, run=tmp_path / "run", watch=watch, epochs=2, **asked, **GIVEN)
+    [found] = [event for event in said if isinstance(event, Finding) and event.code == "min-cut"]
+    again = api.load(made.run)
+    assert (again.looks, again.smoothing) == (2, 0.3 if "kept" in found.said else 0.0)
+    kept = SceneEvaluation.read(made.run / "evaluation.json")
+    for again.smoothing in (0.0, made.smoothing):
+        answer = again.predict(Path(kept.root) / kept.paths[0]).class_map
+    assert (answer == kept.evidence[0]["answer"]).all()
+    again.smoothing = 5.0
+    cut = again.predict(Path(kept.root) / kept.paths[0]).class_map
+    assert cut.shape == answer.shape
+    edges = [(np.diff(one.astype(int), axis=1) != 0).sum() for one in (cut, answer)]
+    assert edges[0] <= edges[1]

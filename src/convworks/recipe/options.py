@@ -22,6 +22,8 @@ Task = Literal["classification", "multilabel", "localization", "detection", "seg
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]
+Outlining = Literal["cross-entropy", "focal", "tversky", "lovasz", "boundary"]
+Weighting = Literal["even", "square-root", "balanced"]
 Decoder = Literal["pyramid", "fcn32", "fcn16", "fcn8", "fcn8-staged"]
 Detector = Literal[
     "default",
@@ -90,6 +92,19 @@ class ModelOptions:
         "pyramid",
         "what makes outlines of features: a light pyramid, or FCN of that stride, all at once or in stages",
     )
+    looks: int = knob(
+        1,
+        "looks at a picture of which its boxes or outlines are the mean: 2 its mirror too; of outlines 4 also larger, "
+        "6 also smaller",
+        low=1,
+        high=6,
+    )
+    smoothing: float = knob(
+        0.0,
+        "weight of an edge in the minimum cut that refines outlines, kept where the tuning images gain; 0 for none",
+        low=0.0,
+        high=100.0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +143,15 @@ class OptimiserOptions:
     )
     warmup: float = knob(0.05, "share of the steps in which the rate rises", low=0.0, high=0.9)
     clip_norm: float = knob(1.0, "largest norm of the gradient; 0 for none", low=0.0, high=1e6)
+    outlining: Outlining = knob(
+        "cross-entropy",
+        "what outlines learn from: cross-entropy, focal or boundary (all with Dice), tversky or lovasz",
+    )
+    class_weights: Weighting = knob(
+        "even",
+        "of the pixels of a class, for cross-entropy and focal: even; square-root: more for classes of few pixels; "
+        "balanced: for each class the same in all",
+    )
     label_smoothing: float = knob(0.1, "probability mass spread evenly over the classes", low=0.0, high=0.9)
     average: float = knob(
         0.99, "decay a step of the moving average that is evaluated; 0 for none", low=0.0, high=0.99999

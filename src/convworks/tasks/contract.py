@@ -67,6 +67,7 @@ class Scenes:
     observe: Callable[[Any, Sample, Sequence[str]], Evidence]
     summarise: Callable[[Sequence[Evidence], Sequence[str]], Summary]
     study: Callable[[Any, Sample, Sequence[str]], Evidence] | None = None
+    averaged: Callable[[Any, Any, int], Any] | None = None
     guided: bool = False
 
 

@@ -9,16 +9,18 @@ Source: Boykov, Veksler and Zabih, Fast approximate energy minimization via grap
 from __future__ import annotations
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+from torch.nn import functional as F
+
+from convworks.tasks.enlarging import enlarged
 
 UNIT = 1000  # whole numbers are cut: this many make 1
 LARGEST = 20.0  # of -log p
 SWEEPS = 2  # times that each class is tried
 THERE = 0.05  # a class that is nowhere more probable is not tried
-
-Edges = tuple[Int[np.ndarray, "e"], Int[np.ndarray, "e"]]
 
 
 def cut(
@@ -110,10 +112,12 @@ def likeness(
 
 
 def refined(
-    scores: Float[np.ndarray, "k h w"], picture: Float[np.ndarray, "c h w"], weight: float
-) -> Float[np.ndarray, "k h w"]:
-    """The scores of a picture of their size with the cut's classes: 1 where a class is, else 0."""
-    shifted = scores - scores.max(0)
-    costs = np.log(np.exp(shifted).sum(0)) - shifted
-    best = expanded(costs, likeness(picture, weight))
+    scores: Float[np.ndarray, "k h w"], picture: Float[np.ndarray, "c h2 w2"], weight: float
+) -> Float[np.ndarray, "k h3 w3"]:
+    """1 for the cut's class of each pixel, else 0: at half of the picture's size, or at that of finer scores."""
+    size = tuple(max(own, side // 2) for own, side in zip(scores.shape[1:], picture.shape[1:], strict=True))
+    grown, seen = (torch.from_numpy(np.ascontiguousarray(array))[None].float() for array in (scores, picture))
+    costs = -enlarged(grown, (size[0], size[1])).log_softmax(1)[0]
+    seen = F.interpolate(seen, size, mode="area")[0]
+    best = expanded(costs.numpy(), likeness(seen.numpy(), weight))
     return (best == np.arange(len(scores))[:, None, None]).astype(np.float32)

@@ -19,14 +19,16 @@ from convworks.backbones.contract import Stage
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.metrics import boundary, overlap, stride
+from convworks.recipe.options import Outlining
 from convworks.samples import Sample, Segmentation
-from convworks.tasks import fcn
+from convworks.tasks import fcn, looks, pixel_losses
 from convworks.tasks.contract import Evidence, Scenes, Summary, Task
 from convworks.tasks.enlarging import cross_entropy_and_dice, laid
 
 WIDTH = 64  # channels of the pyramid
 KEPT = 240  # pixels of the longer side of the maps that a report shows
 FINEST = 4  # stride at which classes are told apart
+DICE = 0.5  # beside 1 of cross-entropy
 READ = 2  # the loss reads each so many-th pixel of each so many-th row: neighbours say nearly the same
 
 
@@ -156,11 +158,30 @@ SEGMENTATION = Task(
     name="segmentation",
     head=head,
     targets=targets,
-    loss=partial(cross_entropy_and_dice, dice=0.5, every=READ),
+    loss=partial(cross_entropy_and_dice, dice=DICE, every=READ),
     decode=decode,
-    scenes=Scenes(restore=restore, observe=observe, summarise=summarise, study=study),
+    scenes=Scenes(
+        restore=restore, observe=observe, summarise=summarise, study=study, averaged=looks.averaged
+    ),
     decoder="pyramid",
 )
+
+
+def with_loss(task: Task, outlining: Outlining, weights: Float[Tensor, "k"] | None) -> Task:
+    """The task learned from another loss, cross-entropy and focal with `weights` of the classes."""
+    entropy, focal = (
+        partial(one, weights=weights) for one in (pixel_losses.cross_entropy, pixel_losses.focal)
+    )
+    parts: dict[str, dict[pixel_losses.PixelLoss, float]] = {
+        "focal": {focal: 1.0, pixel_losses.dice: DICE},
+        "boundary": {entropy: 1.0, pixel_losses.dice: DICE, pixel_losses.boundary: 1.0},
+        "tversky": {pixel_losses.tversky: 1.0},
+        "lovasz": {pixel_losses.lovasz: 1.0},
+    }
+    if outlining == "cross-entropy":
+        return replace(task, loss=partial(cross_entropy_and_dice, dice=DICE, every=READ, weights=weights))
+    each = partial(pixel_losses.summed, parts=parts[outlining])
+    return replace(task, loss=partial(pixel_losses.over_pixels, each=each))
 
 
 def _fcn(name: str, **how: Any) -> Task:

@@ -190,6 +190,9 @@ def new_model(
         name=name,
         settings=settings,
     )
+    made.looks = recipe.model.looks
+    if task.name == "segmentation":
+        made.smoothing = recipe.model.smoothing
     return made.to(device)
 
 

@@ -11,17 +11,19 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import torch
 
 from convworks.data.load import load
 from convworks.data.record import DataSet, Record, SetAside
 from convworks.data.scenes import crowded
 from convworks.evaluation.scenes import SceneEvaluation
-from convworks.events import Candidate, Chooser, Event, Progress, RecipeSettled, StageStarted
+from convworks.events import Candidate, Chooser, Event, Finding, Progress, RecipeSettled, StageStarted
 from convworks.geometry.boxes import Size
 from convworks.model import Model
 from convworks.recipe.options import flat
-from convworks.tasks.contract import Evidence
+from convworks.tasks import segmentation
+from convworks.tasks.contract import Evidence, Task
 from convworks.training import checkpoint as checkpoints
 from convworks.training.features import PART, in_turn
 from convworks.training.finetune import marked
@@ -55,10 +57,10 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
     work.settle({"transfer.freeze": "the first filters fit any picture"}, transfer__freeze=freeze)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     yield from looked(work)
-    before = digest(model, freeze)
+    before, task = digest(model, freeze), learned(work)
     learner = Learner(
         model.net,
-        model.task,
+        task,
         options,
         work.team,
         first=freeze,
@@ -71,7 +73,7 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
     yield started(learner, stage, frozen)
     judge = SceneJudge(
         feed=scene_feed(work, data.tune.tolist(), None),
-        task=model.task,
+        task=task,
         classes=data.classes,
         mark=marked(data),
     )
@@ -92,6 +94,8 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
         measure=found.measure,
         value=found.value,
     )
+    if model.smoothing and len(data.tune):
+        yield smoothed(work)
     return True
 
 
@@ -168,18 +172,54 @@ def training_frame(seen: Size, crop: int) -> Size:
     return height, width
 
 
-def rare_classes(data: Prepared) -> tuple[int, ...]:
-    """The classes that cover few pixels of the training images, by up to 200 of them."""
+def pixels_of(data: Prepared) -> dict[int, int]:
+    """How many pixels of the training images each class covers, of those that are there, by up to 200 images."""
     assert data.scenes is not None
     counts: Counter[int] = Counter()
     for row in data.learn[:: max(1, len(data.learn) // 200)].tolist():
-        values, sizes = torch.unique(
-            torch.from_numpy(data.scenes.get(row).class_map.copy()), return_counts=True
-        )
+        values, sizes = np.unique(data.scenes.get(row).class_map, return_counts=True)
         counts.update(dict(zip(values.tolist(), sizes.tolist(), strict=True)))
-    known = {place: counts[place] for place in range(len(data.classes)) if counts[place]}
+    return {place: counts[place] for place in range(len(data.classes)) if counts[place]}
+
+
+def rare_classes(data: Prepared) -> tuple[int, ...]:
+    """The classes that cover few pixels of the training images."""
+    known = pixels_of(data)
     even = sum(known.values()) / max(len(known), 1)
     return tuple(place for place, pixels in known.items() if pixels < RARE * even)
+
+
+def learned(work: Work) -> Task:
+    """The model's task with the loss, and the weights of its classes, that the recipe asks for."""
+    options, task = work.recipe.optimiser, work.model.task
+    if task.name != "segmentation" or (options.outlining, options.class_weights) == ("cross-entropy", "even"):
+        return task
+    if options.class_weights == "even":
+        return segmentation.with_loss(task, options.outlining, None)
+    known, power = pixels_of(work.data), 1.0 if options.class_weights == "balanced" else 0.5
+    weights = torch.zeros(len(work.data.classes))
+    for place, pixels in known.items():
+        weights[place] = pixels**-power
+    return segmentation.with_loss(task, options.outlining, weights * len(known) / weights.sum())
+
+
+def smoothed(work: Work) -> Finding:
+    """What the minimum cut is worth on the tuning images; the model goes without it where that is nothing."""
+    model, data = work.model, work.data
+    records = [data.dataset.records[row] for row in data.tune.tolist()]
+    weight, values = model.smoothing, list[float]()
+    for model.smoothing in (0.0, weight):
+        values.append(evaluated(model, data.dataset, records, work.team, "tuning").value)
+    without, with_it = values
+    if not with_it > without:
+        model.smoothing = 0.0
+    return Finding(
+        code="min-cut",
+        level="note",
+        said=f"Refining outlines by minimum cut is {'kept' if model.smoothing else 'left out'}: mean IoU "
+        f"{with_it:.3f} with it, {without:.3f} without.",
+        evidence=f"Both on the {len(records)} tuning images, at weight {weight:g}.",
+    )
 
 
 def measured_scenes(made: Model, prepared: Prepared, team: Team) -> SceneEvaluation:
