@@ -274,6 +274,7 @@ def _whole(place: Run | None, team: Team, work: Job) -> Generator[Event, None, T
     made, evaluation = finished
     if place:
         yield from _written(made, evaluation, work.folder, began, cpu)
+    made.net.requires_grad_(False)
     return _of_run(made, work.folder)
 
 

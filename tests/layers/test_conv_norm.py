@@ -82,3 +82,40 @@ def test_frozen_statistics_do_not_move() -> None:
 def test_same_padding_gives_the_size_over_the_stride(kernel: int, size: int) -> None:
     layer = ConvNorm(3, 4, kernel, stride=2, same=True).eval()
     assert layer(torch.zeros(1, 3, size, size)).shape[2:] == (-(-size // 2),) * 2
+
+
+def test_what_was_multiplied_once_is_multiplied_anew_when_anything_changes() -> None:
+    layer = layer_of(KINDS[1]).eval().requires_grad_(False)
+    x = torch.randn(2, 6, 7, 7)
+    changes = [
+        lambda: layer.conv.weight.mul_(2),
+        lambda: layer.norm.bias.add_(1),
+        lambda: layer.norm.running_var.add_(1),  # type: ignore[union-attr]
+        lambda: layer.load_state_dict(layer_of(KINDS[1]).state_dict()),
+        lambda: layer.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+    ]
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), plain(layer, x))
+        for change in changes:
+            change()
+            torch.testing.assert_close(layer(x), plain(layer, x), atol=1e-5, rtol=1e-5)
+        other = {name: value * 1.5 for name, value in layer.named_parameters()}
+        given = torch.func.functional_call(layer, other, (x,))
+        assert not torch.allclose(given, layer(x))
+        torch.testing.assert_close(layer(x), plain(layer, x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_what_was_multiplied_is_forgotten_where_it_learns(fused: bool) -> None:
+    layer = layer_of(KINDS[1]).eval().requires_grad_(False)
+    x = torch.randn(2, 6, 7, 7)
+    with torch.inference_mode():
+        layer(x)
+    optimiser = torch.optim.AdamW(layer.requires_grad_(True).parameters(), lr=0.1, fused=fused)
+    layer(x).sum().backward()
+    optimiser.step()
+    layer.requires_grad_(False)
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(x), plain(layer, x), atol=1e-5, rtol=1e-5)
+    layer(x.requires_grad_()).sum().backward()
+    assert x.grad is not None, "what was made for predicting can be looked through"

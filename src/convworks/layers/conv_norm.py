@@ -2,10 +2,13 @@
 
 Batch norm (Ioffe & Szegedy 2015, section 3.1) with fixed statistics is a scale and a shift for each channel. While it
 is frozen, the scale is multiplied into the filter, a few thousand numbers, instead of into every activation; gradients
-still reach the filter, and the scale and shift where those learn.
+still reach the filter, and the scale and shift where those learn. Where nothing learns, that is done once.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -77,8 +80,42 @@ def normalised(
 
     if norm.training:
         return activated(norm(convolved(conv.weight, None, "none")), activation)
+    return convolved(*_folded(conv, norm), activation)
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """The filter and the shift of both together; where nothing of them learns, made once until something changes."""
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
     assert variance is not None
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return convolved(conv.weight * scale[:, None, None, None], norm.bias - mean * scale, activation)
+    parts = (conv.weight, norm.weight, norm.bias, mean, variance)
+    if any(one.requires_grad or one.is_inference() for one in parts):
+        FOLDED.pop(norm, None)
+        return _product(conv.weight, norm.weight, norm.bias, mean, variance, norm.eps)
+    stands = tuple((id(one), one._version, one.data_ptr()) for one in parts)
+    kept = FOLDED.get(norm)
+    if kept is None or kept.stands != stands:
+        with torch.inference_mode(False):
+            made = _product(conv.weight, norm.weight, norm.bias, mean, variance, norm.eps)
+        kept = FOLDED[norm] = _Kept(parts=parts, stands=stands, made=made)
+    return kept.made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What was made of some tensors, which live as long, each at a version and a place in memory."""
+
+    parts: tuple[Tensor, ...]
+    stands: tuple[tuple[int, int, int], ...]
+    made: tuple[Tensor, Tensor]
+
+
+FOLDED: WeakKeyDictionary[nn.Module, _Kept] = WeakKeyDictionary()
+"""By norm: multiplying each filter again for each picture takes a third of the time of a light net."""
+
+
+def _product(
+    weight: Tensor, gain: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    scale = gain * torch.rsqrt(variance + epsilon)
+    return weight * scale[:, None, None, None], bias - mean * scale
