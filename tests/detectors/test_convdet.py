@@ -108,7 +108,46 @@ def test_of_boxes_that_say_the_same_the_best_stays() -> None:
     [answer] = convdet.decode(said(boxes, [0.6, 0.9, 0.5, 0.001], [0, 0, 1, 0]))
     assert answer.labels.tolist() == [0, 1]
     assert answer.scores.tolist() == pytest.approx([0.9, 0.5])
-    assert answer.boxes.tolist() == [[0, 0, 10, 9], [0, 0, 10, 10]]
+    assert answer.boxes[:, :3].tolist() == [[0, 0, 10], [0, 0, 10]]
+
+
+def test_a_box_lies_where_those_that_said_the_same_put_it() -> None:
+    boxes = [[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 2], [0, 0, 10, 8]]
+    [answer] = convdet.decode(said(boxes, [0.6, 0.3, 0.2, 0.3], [0, 0, 1, 1]))
+    assert answer.boxes[0].tolist() == pytest.approx([0, 0, 10, (0.6 * 10 + 0.3 * 9) / 0.9])
+    assert answer.boxes[1].tolist() == pytest.approx([0, 0, 10, 8]), "another class has no say"
+
+
+@pytest.mark.parametrize(("finest", "coarsest"), [(8, 8), (4, 16)])
+def test_what_a_mirror_says_is_brought_back_to_its_cells(finest: int, coarsest: int) -> None:
+    net = convdet.ConvDet(INFO, 2, 0.0, finest=finest, coarsest=coarsest).eval()
+    here = rows(net).detach()
+    turned: list[Tensor] = []
+    begin = 0
+    for stride in net.pyramid.strides:
+        side = SIDE // stride
+        level = here[:, begin : begin + side**2].unflatten(1, (side, side)).flip(2).flatten(1, 2)
+        left, right = SIDE - level[..., 5], SIDE - level[..., 3]
+        turned.append(
+            torch.cat(
+                [SIDE - level[..., :1], level[..., 1:3], left[..., None], level[..., 4:5], right[..., None],
+                 level[..., 6:]], -1,
+            )
+        )  # fmt: skip
+        begin += side**2
+    given = iter([here, torch.cat(turned, 1)] * 2)
+
+    def outputs(frames: Tensor) -> Tensor:
+        return next(given)
+
+    frames = torch.zeros(1, 3, SIDE, SIDE)
+    torch.testing.assert_close(convdet.averaged(outputs, frames, 2), here, atol=1e-4, rtol=1e-4)
+    surer = here.clone()
+    surer[..., 7:] += 3
+    given = iter([surer, torch.cat(turned, 1)])
+    mean = convdet.averaged(outputs, frames, 2)
+    wanted = (here[..., 7:].sigmoid() + surer[..., 7:].sigmoid()) / 2
+    torch.testing.assert_close(mean[..., 7:].sigmoid(), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_nothing_said_is_nothing_found_and_much_is_cut() -> None:

@@ -109,7 +109,7 @@ def test_a_larger_picture_is_seen_at_the_learned_scale() -> None:
     made, sizes = model(), []
     before = made.outputs
 
-    def outputs(frames: np.ndarray) -> torch.Tensor:
+    def outputs(frames: np.ndarray, regions: object = None) -> torch.Tensor:
         sizes.append(frames.shape)
         return before(frames)
 
@@ -125,3 +125,13 @@ def test_a_larger_picture_is_seen_at_the_learned_scale() -> None:
 def test_a_task_without_a_place_is_refused() -> None:
     with pytest.raises(RecipeError, match="classification does not look through windows"):
         model("classification").predict(noise(300, 300), tiles=True)
+
+
+def test_two_looks_say_the_same_of_a_picture_and_of_its_mirror() -> None:
+    made, image = model(), noise(128, 192)
+    alone = made.predict(image)
+    made.looks = 2
+    both, turned = made.predict(image), made.predict(image[:, ::-1].copy())
+    assert both.found != alone.found
+    for one, other in zip(both.found[:20], turned.found[:20], strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-4)

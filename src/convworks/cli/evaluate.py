@@ -10,6 +10,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convworks.cli.predict import LOOKS
+
 if TYPE_CHECKING:
     from convworks.evaluation.labels import LabelEvaluation
     from convworks.evaluation.scenes import SceneEvaluation
@@ -31,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)"
     )
+    parser.add_argument("--looks", type=int, choices=range(1, 7), metavar="N", help=LOOKS)
     parser.add_argument("--to", metavar="FILE", type=Path, help="write every answer there, as JSON")
 
 
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from convworks.report import wording
 
     model = api.load(args.run, device=args.device)
+    model.looks = args.looks or model.looks
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", UserWarning)
         found = api.evaluate(model, args.data, part=args.part)

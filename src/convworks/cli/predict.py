@@ -22,6 +22,8 @@ EXAMPLES = (
     "convworks predict runs/cells photos/ --to answers.csv --draw drawn/",
 )
 
+LOOKS = "boxes and outlines as the mean of so many looks, 2: at its mirror too (default: as it was trained)"
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the model, the pictures, and where the answers go."""
@@ -55,6 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="SCALE",
         help="the same, at this share of the picture's size instead of the one at which it learned",
     )
+    parser.add_argument("--looks", type=int, choices=range(1, 7), metavar="N", help=LOOKS)
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures at once (default: 32)")
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default: auto)"
@@ -86,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
             fix="name image files, or folders that hold some",
         )
     model = api.load(args.run, device=args.device)
+    model.looks = args.looks or model.looks
     if (
         args.to
         and args.to.name.lower().endswith(ENDING)

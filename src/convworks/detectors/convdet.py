@@ -8,8 +8,9 @@ first third of the training, then one aligned with the task (TOOD, 2108.07755), 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from convworks.regions import matching
 from convworks.regions.coding import LARGEST, from_distances
 from convworks.regions.losses import generalised_overlap, overlap, quality_focal
 from convworks.regions.pyramid import Pyramid
-from convworks.regions.suppression import per_class
+from convworks.regions.suppression import per_class, voted
 
 WIDTH = 64  # channels of the pyramid and the towers
 DEPTH = 2  # layers of a tower
@@ -33,6 +34,8 @@ ROW = 7  # numbers of a cell before those of the classes: x, y, stride, and a bo
 LEAST = 0.01  # the lowest score that is told
 CANDIDATES, MOST = 1_000, 300  # boxes before and after suppression
 SUPPRESSED = 0.6  # IoU above which the worse of two boxes of a class goes
+VOTES = 0.7  # IoU from which it has had a say in where the better one lies
+SURE = 1e-6  # a score that is averaged is so far from 0 and 1, that it has a logit
 
 
 class ConvDet(nn.Module):
@@ -150,24 +153,62 @@ def matched(
 
 
 def decode(outputs: Float[Tensor, "n cells row"]) -> list[Answer]:
-    """What is found in each frame: the best cells, less those that say what a better one of their class said."""
+    """What is found in each frame: the best cells, less those that say what a better one of their class said.
+
+    A box that stays lies where those that said the same put it, on the mean by their scores.
+    """
     return [_decoded(rows) for rows in outputs]
 
 
+def averaged(
+    outputs: Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n cells row"]],
+    frames: Float[Tensor, "n c h w"],
+    looks: int,
+) -> Float[Tensor, "n cells row"]:
+    """Boxes and scores of some frames, each the mean of a cell's own and of those of its mirror image.
+
+    The mirror is the only look besides the first. The coarsest stride divides the width of the frames.
+    """
+    here = outputs(frames)
+    return here if looks == 1 else _with_mirror(here, outputs(frames.flip(-1)), frames.shape[-1])
+
+
+def _with_mirror(
+    here: Float[Tensor, "n cells row"], mirrored: Float[Tensor, "n cells row"], width: int
+) -> Float[Tensor, "n cells row"]:
+    places = mirrored[0, :, :3].numpy()
+    order = np.lexsort((-places[:, 0], places[:, 1], places[:, 2]))
+    back = mirrored[:, torch.from_numpy(order)]
+    left, top, right, bottom = back[..., 3:ROW].unbind(-1)
+    boxes = torch.stack([width - right, top, width - left, bottom], -1)
+    scores = (here[..., ROW:].sigmoid() + back[..., ROW:].sigmoid()) / 2
+    return torch.cat([here[..., :3], (here[..., 3:ROW] + boxes) / 2, scores.logit(SURE)], -1)
+
+
 def _decoded(rows: Float[Tensor, "cells row"]) -> Answer:
-    cell, chances, labels = best_cells(rows)
-    return Answer(boxes=rows[cell, 3:ROW].numpy(), scores=chances.numpy(), labels=labels.numpy())
+    cell, scores, labels = _candidates(rows)
+    boxes = rows[cell, 3:ROW]
+    kept = per_class(boxes, scores, labels, SUPPRESSED, MOST)
+    told = voted(boxes[kept], labels[kept], boxes, scores, labels, VOTES)
+    return Answer(boxes=told.numpy(), scores=scores[kept].numpy(), labels=labels[kept].numpy())
 
 
-def best_cells(
-    rows: Float[Tensor, "cells row"],
-) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"], Int[Tensor, "n"]]:
-    """Which cells of a frame found an object, by falling score, with their scores and classes."""
+Cells = tuple[Int[Tensor, "n"], Float[Tensor, "n"], Int[Tensor, "n"]]
+"""Some cells of a frame by falling score, with their scores and classes."""
+
+
+def best_cells(rows: Float[Tensor, "cells row"]) -> Cells:
+    """Which cells of a frame found an object."""
+    cell, scores, labels = _candidates(rows)
+    kept = per_class(rows[cell, 3:ROW], scores, labels, SUPPRESSED, MOST)
+    return cell[kept], scores[kept], labels[kept]
+
+
+def _candidates(rows: Float[Tensor, "cells row"]) -> Cells:
+    """The cells, once for each class, that score at all."""
     scores = rows[:, ROW:].sigmoid()
     classes = scores.shape[1]
     best, order = scores.flatten().topk(min(CANDIDATES, scores.numel()))
     order = order[best > LEAST]
     cell, labels = order // classes, order % classes
-    boxes, chances = rows[cell, 3:ROW], scores[cell, labels]
-    kept = per_class(boxes, chances, labels, SUPPRESSED, MOST)
-    return cell[kept], chances[kept], labels[kept]
+    return cell, scores[cell, labels], labels

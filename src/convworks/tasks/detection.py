@@ -89,5 +89,5 @@ DETECTION = Task(
     loss=loss,
     decode=decode,
     settings=settings,
-    scenes=Scenes(restore=restore, observe=observe, summarise=summarise),
+    scenes=Scenes(restore=restore, observe=observe, summarise=summarise, averaged=convdet.averaged),
 )
