@@ -18,6 +18,7 @@ from torchvision.ops import box_iou
 
 from convworks.backbones.contract import Stage
 from convworks.detectors.answer import Answer, Truth
+from convworks.geometry.boxes import Size
 from convworks.regions.coding import from_deltas
 from convworks.regions.heads import SOFTMAX, Fit, Naming, straight
 from convworks.regions.matching import by_overlap, excused
@@ -155,7 +156,28 @@ def loss(
     `given` are the boxes (pixels of the input) of each picture from a source without weights; those of a region network
     are its own, and the given ones are not looked at.
     """
-    maps, size = net(images), (images.shape[2], images.shape[3])
+    return step(net, net(images), (images.shape[2], images.shape[3]), truths, given, generator)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Regions:
+    """Regions that a step learned from: their pictures, their classes (the last for none), their objects' boxes."""
+
+    boxes: Float[Tensor, "n 4"]
+    rows: Int[Tensor, "n"]
+    labels: Int[Tensor, "n"]
+    wanted: Float[Tensor, "n 4"]
+
+
+def step(
+    net: TwoStage,
+    maps: Sequence[Float[Tensor, "b d _ _"]],
+    size: Size,
+    truths: Sequence[Truth],
+    given: Sequence[Float[Tensor, "_ 4"]],
+    generator: Generator,
+) -> tuple[dict[str, Tensor], Regions]:
+    """The `loss` of pictures of `size` (height, width) by their maps, and the regions that were learned from."""
     parts: dict[str, Tensor] = {}
     if net.regions is not None:
         logits, told, references = net.searched(maps)
@@ -168,7 +190,7 @@ def loss(
             for logit, tell in zip(logits, told, strict=True)
         ]
     chosen = [_chosen(boxes, truth, net, generator) for boxes, truth in zip(given, truths, strict=True)]
-    rows = torch.cat([torch.full((len(one[0]),), row) for row, one in enumerate(chosen)]).to(images.device)
+    rows = torch.cat([torch.full((len(one[0]),), row) for row, one in enumerate(chosen)]).to(maps[0].device)
     boxes, labels, wanted = (torch.cat(part) for part in zip(*chosen, strict=True))
     names, moves = net.judged(maps, boxes, rows)
     number = max(len(boxes), 1)
@@ -177,7 +199,7 @@ def loss(
         objects = (labels < net.classes).nonzero()[:, 0]
         told = moves[objects, labels[objects]]
         parts["places"] = net.system.fit(boxes[objects], told, wanted[objects]).sum() / number
-    return parts
+    return parts, Regions(boxes=boxes, rows=rows, labels=labels, wanted=wanted)
 
 
 @torch.no_grad()
@@ -188,7 +210,18 @@ def answered(
     least: float = 0.05,
 ) -> list[Answer]:
     """What the net finds in each picture, in pixels of the input."""
-    maps, size = net(images), (images.shape[2], images.shape[3])
+    return found_on(net, net(images), (images.shape[2], images.shape[3]), given, least)
+
+
+@torch.no_grad()
+def found_on(
+    net: TwoStage,
+    maps: Sequence[Float[Tensor, "b d _ _"]],
+    size: Size,
+    given: Sequence[Float[Tensor, "_ 4"]],
+    least: float = 0.05,
+) -> list[Answer]:
+    """What the net finds in pictures of `size` (height, width) by their maps."""
     if net.regions is not None:
         logits, told, references = net.searched(maps)
         given = [
