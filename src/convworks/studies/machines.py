@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from convworks.detectors import rcnn
 from convworks.detectors.answer import Answer
-from convworks.detectors.presets import PRESETS
 from convworks.detectors.rcnn import Looked
 from convworks.events import Progress
+from convworks.regions import pooling
 from convworks.studies.material import Material, Scene, last_map
 from convworks.studies.rungs import Budget, Learned, Place, Work
 from convworks.studies.shelf import Shelf
@@ -22,6 +23,8 @@ from convworks.training.signals import Stopping
 
 SIDE, CONTEXT = 96, 7
 """Pixels of a crop and of what surrounds its region: 16 of 227 in the paper; a smaller crop costs a fifth."""
+BINS, LEVELS = 3, (4, 2, 1)
+"""Cells a side of what is kept of a crop's map, and of the grids that SPP-net reads: 6, 3, 2 and 1 in the papers."""
 
 Features = Float[np.ndarray, "n d"]
 Reader = Callable[[Scene, Tensor], Features]
@@ -30,7 +33,10 @@ Reader = Callable[[Scene, Tensor], Features]
 
 def learn_rcnn(material: Material, budget: Budget, place: Place) -> Generator[Progress, None, Learned]:
     """Every proposal is warped and goes through the body by itself."""
-    body = last_map(material.body)
+    whole = last_map(material.body)
+
+    def body(crops: Tensor) -> Tensor:
+        return F.adaptive_max_pool2d(whole(crops), BINS)
 
     def read(scene: Scene, boxes: Tensor) -> Features:
         return rcnn.cropped(body, material.image(scene), boxes, side=SIDE, context=CONTEXT)
@@ -43,7 +49,7 @@ def learn_rcnn(material: Material, budget: Budget, place: Place) -> Generator[Pr
 
 def learn_spp(material: Material, budget: Budget, place: Place) -> Generator[Progress, None, Learned]:
     """The body gives one map of a picture, from which every proposal reads grids of its largest values."""
-    reading, stage = PRESETS["spp"].read, material.body.info[-1]
+    stage = material.body.info[-1]
     # A reader takes a cell to look at the middle of its square.
     shift = 0.0 if stage.centre is None else stage.stride / 2 - stage.centre
 
@@ -51,7 +57,8 @@ def learn_spp(material: Material, budget: Budget, place: Place) -> Generator[Pro
         maps = material.map(material.image(scene))[None]
         rows = torch.zeros(len(boxes), dtype=torch.int64)
         with torch.inference_mode():
-            return reading(maps, boxes + shift, rows, 1 / stage.stride).flatten(1).numpy()
+            grids = pooling.pyramid_pooled(maps, boxes + shift, rows, scale=1 / stage.stride, levels=LEVELS)
+            return grids.numpy()
 
     return (yield from _learned(material, place, "regions read from maps", read, _reads, None))
 
