@@ -32,14 +32,15 @@ def cross_entropy_and_dice(
     dice: float = 0.5,
     weights: Float[Tensor, "k"] | None = None,
     every: int = 1,
+    turn: int = 0,
 ) -> Loss:
     """Mean cross-entropy of the pixels that count, and `dice` times one minus the mean Dice of the classes there.
 
     The values of `pixel_losses.cross_entropy` (with `weights` of the classes) and `pixel_losses.dice` on enlarged
-    logits, several times as quick; of each `every`-th pixel of each `every`-th row.
+    logits, several times as quick; of each `every`-th pixel of each `every`-th row, others at each `turn`.
     """
     wanted = targets["class_map"]
-    total = _CrossEntropyAndDice.apply(outputs.float(), wanted, weights, dice, every)
+    total = _CrossEntropyAndDice.apply(outputs.float(), wanted, weights, dice, every, turn)
     return Loss(total=total, weight=torch.tensor(float(len(wanted))))
 
 
@@ -59,16 +60,22 @@ class _CrossEntropyAndDice(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, wanted: Tensor, weights: Tensor | None, dice: float, every: int
+        ctx: Any,
+        logits: Tensor,
+        wanted: Tensor,
+        weights: Tensor | None,
+        dice: float,
+        every: int,
+        turn: int,
     ) -> Tensor:
         learns = ctx.needs_input_grad[0]
         gradient = torch.empty_like(logits) if learns else None
         total = torch.zeros((), dtype=torch.float64 if logits.dtype == torch.float64 else torch.float32)
         total = total.to(logits.device)
-        read = slice(every // 2, None, every)
-        rows = _matrix(wanted.shape[1], logits.shape[2]).to(logits)[:, read]
-        columns = _matrix(wanted.shape[2], logits.shape[3]).to(logits)[:, read]
-        for place, (small, map_) in enumerate(zip(logits, wanted[:, read, read], strict=True)):
+        down, across = (slice(turn // side % every, None, every) for side in (every, 1))
+        rows = _matrix(wanted.shape[1], logits.shape[2]).to(logits)[:, down]
+        columns = _matrix(wanted.shape[2], logits.shape[3]).to(logits)[:, across]
+        for place, (small, map_) in enumerate(zip(logits, wanted[:, down, across], strict=True)):
             grown = rows.T @ (small @ columns)
             loss, of_pixels = _one(grown.flatten(1), map_.flatten().long(), weights, dice, learns)
             total = total + loss
@@ -79,7 +86,7 @@ class _CrossEntropyAndDice(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return ctx.gradient * gradients[0], None, None, None, None
+        return ctx.gradient * gradients[0], None, None, None, None, None
 
 
 def _one(

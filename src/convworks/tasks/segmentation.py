@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,14 +22,16 @@ from convworks.metrics import boundary, overlap, stride
 from convworks.recipe.options import Outlining
 from convworks.samples import Sample, Segmentation
 from convworks.tasks import fcn, looks, pixel_losses
-from convworks.tasks.contract import Evidence, Scenes, Summary, Task
+from convworks.tasks.contract import Evidence, Loss, Scenes, Summary, Task
 from convworks.tasks.enlarging import cross_entropy_and_dice, laid
 
 WIDTH = 64  # channels of the pyramid
 KEPT = 240  # pixels of the longer side of the maps that a report shows
 FINEST = 4  # stride at which classes are told apart
 DICE = 0.5  # beside 1 of cross-entropy
-READ = 2  # the loss reads each so many-th pixel of each so many-th row: neighbours say nearly the same
+READ = 2  # of a picture above `WHOLE` pixels the loss reads each so many-th of each so many-th row
+WHOLE = 16_384
+TURNS = 10_007  # times that it reads other ones, over the whole training
 
 
 class PyramidDecoder(nn.Module):
@@ -92,6 +94,21 @@ def head(info: Sequence[Stage], classes: int, dropout: float) -> PyramidDecoder:
 def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
     """The class maps of some samples of one size, 255 where a pixel does not count."""
     return {"class_map": torch.from_numpy(np.stack([sample.class_map for sample in samples]))}
+
+
+def loss(
+    outputs: Float[Tensor, "n k h w"],
+    targets: Mapping[str, Tensor],
+    progress: float,
+    weights: Float[Tensor, "k"] | None = None,
+) -> Loss:
+    """Cross-entropy, by `weights` of the classes, and Dice; of a large picture a quarter of the pixels a turn.
+
+    Neighbours say nearly the same, and each pixel has its turn.
+    """
+    height, width = targets["class_map"].shape[-2:]
+    every, turn = (READ, int(progress * TURNS)) if height * width > WHOLE else (1, 0)
+    return cross_entropy_and_dice(outputs, targets, progress, DICE, weights, every, turn)
 
 
 def decode(outputs: Float[Tensor, "n k h w"], names: Sequence[str]) -> list[Float[np.ndarray, "k h w"]]:
@@ -158,7 +175,7 @@ SEGMENTATION = Task(
     name="segmentation",
     head=head,
     targets=targets,
-    loss=partial(cross_entropy_and_dice, dice=DICE, every=READ),
+    loss=loss,
     decode=decode,
     scenes=Scenes(
         restore=restore, observe=observe, summarise=summarise, study=study, averaged=looks.averaged
@@ -179,7 +196,7 @@ def with_loss(task: Task, outlining: Outlining, weights: Float[Tensor, "k"] | No
         "lovasz": {pixel_losses.lovasz: 1.0},
     }
     if outlining == "cross-entropy":
-        return replace(task, loss=partial(cross_entropy_and_dice, dice=DICE, every=READ, weights=weights))
+        return replace(task, loss=partial(loss, weights=weights))
     each = partial(pixel_losses.summed, parts=parts[outlining])
     return replace(task, loss=partial(pixel_losses.over_pixels, each=each))
 
