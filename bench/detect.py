@@ -122,6 +122,7 @@ def speeds(runs: int = 3) -> dict[str, dict[str, float]]:
     import torch
 
     from convworks import api, backbones, tasks
+    from convworks.augmentation.preprocess import Preprocessing
     from convworks.model import Model
     from convworks.recipe.scenes import frame_shape
     from convworks.training import memory
@@ -133,18 +134,22 @@ def speeds(runs: int = 3) -> dict[str, dict[str, float]]:
     assert isinstance(size, int)
     height, width = frame_shape(size, 640, 480)
     task = tasks.find("detection")
-    backbone = backbones.create(recipe.model.backbone)
-    prepare = {"size": size, "side": 480, "resize": "letterbox", "mean": (0.5,) * 3, "deviation": (0.5,) * 3}
-    from convworks.augmentation.preprocess import Preprocessing
-
+    prepare = Preprocessing(
+        size=size,
+        side=round(1.25 * height),
+        resize="letterbox",
+        mean=(0.5,) * 3,
+        deviation=(0.5,) * 3,
+        shape=(height, width),
+    )
     made = Model.create(
-        backbone,
+        backbones.create(recipe.model.backbone),
         ("Platelets", "RBC", "WBC"),
-        Preprocessing(**prepare, shape=(height, width), interpolation="bilinear"),
+        prepare,
         task=task,
         settings=task.settings(recipe.model),
     )
-    made.net.to(memory_format=torch.channels_last)
+    made.net.requires_grad_(False).to(memory_format=torch.channels_last)
     paths = sorted((pack() / "JPEGImages").glob("*.jpg"))[:24]
     found: dict[str, dict[str, float]] = {}
     for name in ("float32", "bfloat16"):

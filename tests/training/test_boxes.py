@@ -128,6 +128,29 @@ def test_what_is_predicted_is_printed_tabled_and_drawn(
 
 
 @pytest.mark.parametrize("trained", ["detection"], indirect=True)
+def test_pictures_in_tiles_and_in_a_mirror_are_answered(
+    trained: tuple[api.Trained, list[Event], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, _, _ = trained
+    kept = SceneEvaluation.read(made.run / "evaluation.json")
+    assert api.load(made.run).preprocessing.learned == (96, 96)
+    one = Path(kept.root) / kept.paths[0]
+    with Image.open(one) as opened:
+        image = np.asarray(opened.convert("RGB"))
+    Image.fromarray(np.tile(image, (2, 3, 1))).save(tmp_path / "wide.png")
+    words = ["predict", str(made.run), str(one), str(tmp_path / "wide.png"), "--above", "0", "--json"]
+    found: list[list[dict[str, Any]]] = []
+    for more in ([], ["--tiles"], ["--looks", "2"]):
+        assert main([*words, *more]) == 0
+        found.append(json.loads(capsys.readouterr().out)["answers"])
+    plain, tiled, mirrored = found
+    assert tiled[0] == plain[0], "one tile is the whole picture"
+    assert tiled[1]["size"] == [288, 192]
+    assert max(box["box"][2] for box in tiled[1]["found"]) > 200
+    assert mirrored[0] != plain[0]
+
+
+@pytest.mark.parametrize("trained", ["detection"], indirect=True)
 def test_a_detectors_run_that_is_stopped_goes_on_to_the_same_model(
     trained: tuple[api.Trained, list[Event], Path], tmp_path: Path
 ) -> None:
