@@ -1,55 +1,58 @@
 import numpy as np
 import pytest
-import torch
 
 from convworks.augmentation import mix
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Sample
 
 
-def batch(count=6, size=(20, 30)):
-    """Images of one value each, and one class each, so that what was mixed can be read off."""
-    images = torch.arange(count).float()[:, None, None, None].expand(count, 3, *size).clone()
-    return images, torch.eye(count)
-
-
 def generator(seed):
     return np.random.default_rng(seed)
 
 
-def test_mixup_blends_images_and_targets_by_the_same_share():
-    images, targets = batch()
-    for seed in range(10):
-        mixed, blended = mix.mixup(images, targets, generator(seed))
-        assert mixed[:, 0, 0, 0] == pytest.approx(blended @ torch.arange(6.0), abs=1e-5)
-        assert blended.sum(1) == pytest.approx(torch.ones(6))
+def drawn(seed, size=(20, 30), **knobs):
+    return mix.draw(AugmentationOptions(**knobs), generator(seed), 6, size)
 
 
-def test_cutmix_mixes_targets_by_the_area_of_the_rectangle():
-    images, targets = batch()
-    areas = []
-    for seed in range(30):
-        mixed, blended = mix.cutmix(images, targets, generator(seed))
-        for row in range(6):
-            values, counts = mixed[row, 0].unique(return_counts=True)
-            share = torch.zeros(6)
-            share[values.long()] = counts / counts.sum()
-            assert blended[row] == pytest.approx(share, abs=1e-5)
-        other = mixed[0, 0] != 0
-        rows, columns = other.any(1).sum(), other.any(0).sum()
-        assert other.sum() == rows * columns
-        areas.append(float(other.float().mean()))
-    assert min(areas) < 0.1 < 0.4 < max(areas)
+def flat(value, kind=np.float32):
+    return np.full((20, 30, 3), value, kind)
 
 
-def test_mixing_leaves_the_batch_as_it_was_and_repeats_with_its_generator():
-    images, targets = batch()
-    before = images.clone()
-    for function in (mix.mixup, mix.cutmix):
-        first, second = (function(images, targets, generator(3)) for _ in range(2))
-        assert torch.equal(first[0], second[0])
-        assert torch.equal(first[1], second[1])
-        assert torch.equal(images, before)
+def test_nothing_is_mixed_unless_asked_for():
+    assert drawn(0) is None
+    assert not mix.mixes(AugmentationOptions())
+
+
+def test_mixup_blends_by_the_share_that_it_says_and_leaves_the_other_image():
+    shares = []
+    for seed in range(200):
+        mixed, image, other = drawn(seed, mixup=0.2), flat(1), flat(3)
+        mix.apply(mixed, image, other)
+        assert image == pytest.approx(flat(mixed.share * 1 + (1 - mixed.share) * 3), abs=1e-6)
+        assert (other == 3).all()
+        shares.append(mixed.share)
+    # The mean and the variance of Beta(a, a): 1/2, and 1 / (4 (2 a + 1)).
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.09)
+    assert np.var(shares) == pytest.approx(1 / (4 * 1.4), abs=0.03)
+
+
+def test_cutmix_shares_the_class_by_the_area_of_the_rectangle():
+    shares = []
+    for seed in range(60):
+        mixed, image = drawn(seed, cutmix=1.0), flat(0)
+        mix.apply(mixed, image, flat(1))
+        assert image.mean() == pytest.approx(1 - mixed.share, abs=1e-6)
+        seen = image[..., 0] == 1
+        assert seen.sum() == seen.any(0).sum() * seen.any(1).sum()
+        shares.append(mixed.share)
+    assert min(shares) < 0.4 < 0.9 < max(shares)
+
+
+def test_both_take_turns_and_a_draw_repeats_with_its_generator():
+    found = [drawn(seed, mixup=0.2, cutmix=1.0) for seed in range(40)]
+    assert 8 < sum(one.hole == (0, 0, 0, 0) for one in found) < 32
+    assert {one.partner for one in found} == set(range(6))
+    assert found == [drawn(seed, mixup=0.2, cutmix=1.0) for seed in range(40)]
 
 
 def painted(value):

@@ -35,7 +35,7 @@ STRONG = {
     "border": "inside",
 }
 UPRIGHT = {"flip_horizontal", "flip_vertical", "crop_scale", "translate", "scale"}
-OF_SEVERAL = {"mosaic"}  # made of more than one sample: see tests/augmentation/test_mix.py
+OF_SEVERAL = {"mosaic", "mixup", "cutmix"}  # of more than one sample: see tests/augmentation/test_mix.py
 PLACED = sorted({*moves.OPERATIONS, "crop_scale"})
 IN, OUT = (480, 640), (448, 512)
 # Pixels give a box to within half a pixel an edge, so a side must be long for the IoU to mean something.

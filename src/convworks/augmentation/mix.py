@@ -1,52 +1,68 @@
-"""Several images as one: mixup and CutMix on batches of tensors, targets mixed alike; mosaic on four samples."""
+"""Several images as one: mixup and CutMix of two with their classes, mosaic of four samples with their objects."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Num
 
 from convworks.augmentation import plan
 from convworks.geometry.boxes import Size
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import IGNORE, Sample
 
+Numbers = Num[np.ndarray, "h w c"]
 
-def mixup(
-    images: Float[Tensor, "n c h w"],
-    targets: Float[Tensor, "n k"],
-    generator: np.random.Generator,
-    alpha: float = 0.2,
-) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n k"]]:
-    """Each image, and its row of class probabilities, blended with another's by one share from Beta(alpha, alpha).
+VIEW = 1 << 32
+"""Sets the numbers that choose a partner apart from those that move and colour an image (see `chance.rng`)."""
 
-    Source: Zhang 2017, 1710.09412.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """How another image enters one: which, the `share` of the one that stays, in its class too, and the hole.
+
+    `hole` (xyxy) is where the other is seen through the one; empty where the two are blended.
     """
-    share = float(generator.beta(alpha, alpha))
-    partners = generator.permutation(len(images)).tolist()
-    return share * images + (1 - share) * images[partners], share * targets + (1 - share) * targets[partners]
+
+    partner: int
+    share: float
+    hole: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
-def cutmix(
-    images: Float[Tensor, "n c h w"],
-    targets: Float[Tensor, "n k"],
-    generator: np.random.Generator,
-    alpha: float = 1.0,
-) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n k"]]:
-    """Each image with one rectangle of another's in it, and its row of probabilities mixed by the areas.
+def mixes(options: AugmentationOptions) -> bool:
+    """Whether images are mixed with others of other classes."""
+    return bool(options.mixup or options.cutmix)
 
-    Source: Yun 2019, 1905.04899.
+
+def draw(
+    options: AugmentationOptions, generator: np.random.Generator, count: int, size: Size
+) -> Mixed | None:
+    """With which of `count` images one of `size` is mixed, and how; None where `options` mix nothing.
+
+    Blended by a share from Beta(mixup, mixup), or with a rectangle of the other whose area has one from Beta(cutmix,
+    cutmix); by turns where both are asked for. Sources: Zhang 2017, 1710.09412; Yun 2019, 1905.04899.
     """
-    height, width = images.shape[-2:]
-    left, top, right, bottom = _hole(generator, (height, width), float(generator.beta(alpha, alpha)))
-    partners = generator.permutation(len(images)).tolist()
-    mixed = images.clone()
-    mixed[..., top:bottom, left:right] = images[partners][..., top:bottom, left:right]
-    share = 1 - (right - left) * (bottom - top) / (height * width)
-    return mixed, share * targets + (1 - share) * targets[partners]
+    if not mixes(options):
+        return None
+    partner = int(generator.integers(count))
+    blended = options.mixup and (not options.cutmix or generator.random() < 0.5)
+    if blended:
+        return Mixed(partner=partner, share=float(generator.beta(options.mixup, options.mixup)))
+    hole = _hole(generator, size, float(generator.beta(options.cutmix, options.cutmix)))
+    left, top, right, bottom = hole
+    return Mixed(partner=partner, share=1 - (right - left) * (bottom - top) / (size[0] * size[1]), hole=hole)
+
+
+def apply(mixed: Mixed, image: Numbers, other: Numbers) -> None:
+    """Lets `other` into `image`, in place; both height, width, bands and of one kind of number."""
+    left, top, right, bottom = mixed.hole
+    if mixed.hole != (0, 0, 0, 0):
+        image[top:bottom, left:right] = other[top:bottom, left:right]
+        return
+    image[:] = np.add(mixed.share * image, (1 - mixed.share) * other)
 
 
 def mosaic(

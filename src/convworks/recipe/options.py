@@ -22,6 +22,7 @@ Task = Literal["classification", "multilabel", "localization", "detection", "seg
 Mode = Literal["finetune", "extract", "full", "gradual", "scratch"]
 Resize = Literal["crop", "squash", "letterbox"]
 Border = Literal["reflect", "inside", "fill"]
+Sampling = Literal["even", "square-root"]
 Outlining = Literal["cross-entropy", "focal", "tversky", "lovasz", "boundary"]
 Weighting = Literal["even", "square-root", "balanced"]
 Decoder = Literal["pyramid", "fcn32", "fcn16", "fcn8", "fcn8-staged"]
@@ -57,6 +58,10 @@ class DataOptions:
     )
     crop: int = knob(
         0, "longer side of the part that training sees of a frame; 0 for all", low=0, high=4096, unit="pixels"
+    )
+    sampling: Sampling = knob(
+        "even",
+        "even: an epoch shows each image once; square-root: of small classes images more often, of large ones fewer",
     )
     resize: Resize = knob("crop", "crop: short side, then centre; squash: both sides; letterbox: pad")
     source: str = knob("auto", "format of the data; auto takes the first that fits, and says which")
@@ -185,6 +190,18 @@ class AugmentationOptions:
     )
     mosaic: float = knob(
         0.0, "probability of four images in one frame, but in the last tenth of the epochs", low=0.0, high=1.0
+    )
+    mixup: float = knob(
+        0.0,
+        "alpha of the share of a second image that is blended in, and of its class; 0 for none, 0.2 is usual",
+        low=0.0,
+        high=10.0,
+    )
+    cutmix: float = knob(
+        0.0,
+        "alpha of the share that a rectangle of a second image takes, and its class; 0 for none, 1 is usual",
+        low=0.0,
+        high=10.0,
     )
     border: Border = knob(
         "reflect", "beyond the image: reflect: its mirror; inside: zoom in until none is seen; fill: grey"

@@ -15,6 +15,8 @@ ENLARGED = 1.29
 """A frozen net judges best at about this multiple of the size that it learned at (FixRes, 1906.06423, table 2):
 random crops showed it objects larger than they are in whole pictures."""
 
+UNEVEN = 10
+"""The largest class over the smallest, from which drawing evenly over the images forgets the small ones."""
 FEWEST = 20  # images a class, under which a linear model on features is all that can be trusted
 SEEN = (3_000, 60_000)  # images seen in fine-tuning, at least and at most, unless all epochs differ
 
@@ -87,6 +89,12 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
     if several:
         set_value(
             "optimiser.label_smoothing", 0.0, "a class that few images show would drown in what is spread"
+        )
+    if fingerprint.imbalance > UNEVEN and values["transfer.mode"] != "extract":
+        set_value(
+            "data.sampling",
+            "square-root",
+            f"the largest class has {fingerprint.imbalance:.0f} times the images of the smallest, and would drown it",
         )
     set_value("optimiser.batch", batch_of(n), f"at most a twentieth of {n:,} images")
     if fingerprint.gray > 0.98:

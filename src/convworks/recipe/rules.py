@@ -8,15 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convworks.recipe.fingerprint import Fingerprint
-from convworks.recipe.propose import FEWEST, batch_of
+from convworks.recipe.propose import FEWEST, UNEVEN, batch_of
 from convworks.recipe.scales import coarsest_stride, detector_input, field_needed, finest_stride
 
 MANY = 1_000
 """Images a class from which all of a net may learn, and one from scratch is worth comparing."""
 MIXED = 20_000
 """Images from which mixup and CutMix help."""
-UNEVEN = 10
-"""The largest class over the smallest, from which drawing evenly over the images forgets the small ones."""
 LIVE = 16
 """Images a step on a device, under which batch statistics are too noisy to learn from."""
 COLOURLESS = 0.98
@@ -44,19 +42,19 @@ def rules(fingerprint: Fingerprint) -> tuple[Rule, ...]:
 
 def _scales(fingerprint: Fingerprint) -> tuple[Rule, ...]:
     """Strides, field, input and tiles, where objects were measured."""
-    small, _, large = fingerprint.objects
+    small, large = fingerprint.common
     short = fingerprint.short_sides[1]
     stride = finest_stride(small)
     wanted = detector_input(small, large, short, stride)
     scale = wanted.scale
     found = [
         Rule(
-            cause=f"a tenth of the objects are smaller than {small:.0f} px",
+            cause=f"small objects that are common have {small:.0f} px",
             choice=f"finest stride {stride}, an input of {wanted.side} px for {wanted.tile or short:.0f}",
             reason=f"a small object then has {small * scale:.0f} px, {small * scale / stride:.0f} cells across",
         ),
         Rule(
-            cause=f"a tenth of the objects are larger than {large:.0f} px",
+            cause=f"large objects that are common have {large:.0f} px",
             choice=f"coarsest stride {coarsest_stride(large * scale)}, a receptive field of at least "
             f"{field_needed(large * scale)} px",
             reason="a cell of the last level sees twice a large object, and so all of it",
@@ -102,7 +100,8 @@ def _balance(fingerprint: Fingerprint) -> tuple[Rule, ...]:
     return (
         Rule(
             cause=f"the largest class has {fingerprint.imbalance:.0f} times the images of the smallest",
-            choice="read the figures class by class; collect more of the small ones",
+            choice="images of small classes seen more often, by square roots (--sampling even: each once); read the "
+            "figures class by class",
             reason=f"above {UNEVEN} the mean over the images hardly notices a class that is always missed",
         ),
     )
@@ -131,6 +130,15 @@ def _changes(fingerprint: Fingerprint) -> tuple[Rule, ...]:
                 cause=f"{fingerprint.images:,} images are fewer than {MIXED:,}",
                 choice="no mixup, no CutMix",
                 reason="mixed pictures need long training before they help",
+            )
+        )
+    elif fingerprint.task in ("classification", "multilabel"):
+        found.append(
+            Rule(
+                cause=f"{fingerprint.images:,} images are {MIXED:,} or more",
+                choice="mixup and CutMix are worth a comparison: --mixup 0.2 --cutmix 1",
+                reason="a net that has seen all images often still learns from mixed ones; frozen stages then run "
+                "anew in each epoch",
             )
         )
     found.append(

@@ -23,9 +23,17 @@ def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
 def cross_entropy(
     outputs: Float[Tensor, "n k"], targets: Mapping[str, Tensor], progress: float, smoothing: float = 0.0
 ) -> Loss:
-    """Cross-entropy with label smoothing (1512.00567, section 7); `smoothing` is spread over all classes."""
+    """Cross-entropy with label smoothing (1512.00567, section 7); `smoothing` is spread over all classes.
+
+    An image that holds another one (mixup, CutMix) is to be of the class "label" by its "share", else of "other".
+    """
     labels: Int[Tensor, "n"] = targets["label"]
-    total = F.cross_entropy(outputs.float(), labels, reduction="sum", label_smoothing=smoothing)
+    entropy = partial(F.cross_entropy, outputs.float(), label_smoothing=smoothing)
+    if "other" in targets:
+        share, other = targets["share"], entropy(targets["other"], reduction="none")
+        total = (share * entropy(labels, reduction="none") + (1 - share) * other).sum()
+    else:
+        total = entropy(labels, reduction="sum")
     return Loss(total=total, weight=torch.tensor(float(len(labels))))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from convworks.errors import DivergedError
@@ -37,6 +37,7 @@ EVERY = float(os.environ.get("CONVWORKS_CHECKPOINT_SECONDS", "60"))  # between c
 class Schedule:
     """How a stage's epochs go: `n` images in parts of `micro`, `values` the recipe for advice in words.
 
+    Images are seen once an epoch, or by `weights` (see `randomness.order`).
     Every so many epochs, `judged_every`, the tuning images judge, counted so that the last epoch is judged.
     """
 
@@ -49,6 +50,7 @@ class Schedule:
     stages: int
     values: Mapping[str, Any]
     judged_every: int = 1
+    weights: Float[np.ndarray, "n"] | None = None
 
     @property
     def steps(self) -> int:
@@ -215,7 +217,7 @@ def epochs(
             learner.net.backbone.freeze(frozen)
         learner.ripen(where.epoch / schedule.options.epochs)
         epoch_began, last_save = time.monotonic(), time.monotonic()
-        order = randomness.order(schedule.n, schedule.seed, where.epoch)
+        order = randomness.order(schedule.n, schedule.seed, where.epoch, schedule.weights)
         batches = list(parts_of(order, schedule.options.batch))[where.step :]
         cut = [list(parts_of(batch, schedule.micro)) for batch in batches]
         mine = [[parts[place] for place in learner.team.share(len(parts))] for parts in cut]

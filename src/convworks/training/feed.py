@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from convworks.augmentation import plan
+from convworks.augmentation import mix, plan
+from convworks.augmentation.mix import Mixed
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.data.pixels import PixelStore
 from convworks.recipe.options import AugmentationOptions
@@ -62,7 +63,8 @@ class KeptFeed:
 class LiveFeed:
     """Pictures, augmented anew each epoch, by threads: decoding and resampling run outside Python's lock.
 
-    `augmentation` None gives the fixed view by which a model judges. `rows` are the images' positions in `store`,
+    `augmentation` None gives the fixed view by which a model judges; one that mixes images lets another of these into
+    each, and targets tell of both (see `joined`). `rows` are the images' positions in `store`,
     and what the draws are keyed by.
     """
 
@@ -79,25 +81,54 @@ class LiveFeed:
         """One batch for each of `parts`, made ahead by the threads."""
 
         shape = (*self.preprocessing.seen, self.preprocessing.channels)
-        for part, images, _ in filled(parts, shape, partial(self._fill, epoch=epoch), self.workers):
+        for part, images, mixed in filled(parts, shape, partial(self._fill, epoch=epoch), self.workers):
             rows = torch.from_numpy(part)
-            yield Batch(
-                images=images,
-                targets={name: values[rows] for name, values in self.targets.items()},
-                indices=rows,
-            )
+            targets = {name: values[rows] for name, values in self.targets.items()}
+            partners = [one for one in mixed if one is not None]
+            if partners:
+                targets = joined(targets, self.targets, partners)
+            yield Batch(images=images, targets=targets, indices=rows)
 
-    def _fill(self, out: Float[np.ndarray, "h w c"], position: int, epoch: int) -> None:
-        row = self.rows[position]
+    def _fill(self, out: Float[np.ndarray, "h w c"], position: int, epoch: int) -> Mixed | None:
+        """Writes what the net is to read of an image; says which other one is in it, if any is."""
+        options, row = self.augmentation, self.rows[position]
+        if options is None:
+            image = self.preprocessing.frame(self.store.get(row))
+            out[:] = self.preprocessing.normalise(image).transpose(1, 2, 0)
+            return None
+        self._augmented(options, out, row, epoch)
+        chance = plan.rng(self.seed, epoch, row, mix.VIEW + self.view)
+        mixed = mix.draw(options, chance, len(self.rows), self.preprocessing.seen)
+        if mixed is not None:
+            other = np.empty_like(out)
+            self._augmented(options, other, self.rows[mixed.partner], epoch)
+            mix.apply(mixed, out, other)
+        return mixed
+
+    def _augmented(
+        self, options: AugmentationOptions, out: Float[np.ndarray, "h w c"], row: int, epoch: int
+    ) -> None:
         image = self.store.get(row)
-        if self.augmentation is None:
-            out[:] = self.preprocessing.normalise(self.preprocessing.frame(image)).transpose(1, 2, 0)
-            return
         size = self.preprocessing.seen
         height, width = image.shape[:2]
         generator = plan.rng(self.seed, epoch, row, self.view)
-        drawn = plan.draw(self.augmentation, generator, (height, width), size, self.preprocessing.resize)
+        drawn = plan.draw(options, generator, (height, width), size, self.preprocessing.resize)
         plan.apply_float(drawn, image, self.preprocessing.mean, self.preprocessing.deviation, out=out)
+
+
+def joined(
+    targets: Mapping[str, Tensor], every: Mapping[str, Tensor], mixed: Sequence[Mixed]
+) -> dict[str, Tensor]:
+    """The targets of a batch whose images hold another one each, of those that have the targets `every`.
+
+    Classes of whole images get the partner's as "other", and the own one's "share"; of several labels each is shared.
+    """
+    partners = torch.tensor([one.partner for one in mixed])
+    share = torch.tensor([one.share for one in mixed], dtype=torch.float32)
+    if "label" in targets:
+        return {**targets, "other": every["label"][partners], "share": share}
+    shows = share[:, None] * targets["shows"] + (1 - share)[:, None] * every["shows"][partners]
+    return {**targets, "shows": shows}
 
 
 def filled(

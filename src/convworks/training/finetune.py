@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convworks.augmentation import mix
 from convworks.events import (
     Event,
     RecipeSettled,
@@ -42,16 +43,27 @@ def learn(work: Work, freeze: int, saved: checkpoints.Checkpoint | None) -> Gene
     scratch = recipe.transfer.mode == "scratch"
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
-    settle_micro_batch(work, model.preprocessing.seen, freeze)
+    mixed = mix.mixes(recipe.augmentation)
+    entry = 0 if mixed else freeze
+    settle_micro_batch(work, model.preprocessing.seen, freeze, entry=entry)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     before = digest(model, freeze)
     feed, judged = yield from _feeds(work, freeze)
     task = _smoothed(model.task, options.label_smoothing)
     learner = Learner(
-        model.net, task, options, work.team, first=freeze, precision=work.precision, seed=recipe.seed
+        model.net,
+        task,
+        options,
+        work.team,
+        first=freeze,
+        entry=entry,
+        precision=work.precision,
+        seed=recipe.seed,
     )
     stage = "train" if scratch else "finetune"
-    yield started(learner, stage, f"the stages after the {freeze} frozen ones" if freeze else "every stage")
+    what = f"the stages after the {freeze} frozen ones" if freeze else "every stage"
+    again = ", which mixed images pass anew in each epoch" if mixed and freeze else ""
+    yield started(learner, stage, f"{what}{again}")
     start = {name: value.detach().clone() for name, value in learner.parameters.items()}
     if not scratch:
         work.pretrained = drift.of_backbone(start)
@@ -93,11 +105,14 @@ def _smoothed(task: Task, smoothing: float) -> Task:
 
 
 def _feeds(work: Work, freeze: int) -> Generator[Event, None, tuple[Feed, Feed]]:
-    """What the stages that learn are fed: kept features where there is something frozen and room, else pictures."""
+    """What the stages that learn are fed: kept features where there is something frozen and room, else pictures.
+
+    Images that are mixed with one another are never twice the same: nothing of them is kept.
+    """
     data, model, recipe = work.data, work.model, work.recipe
     plain = work.live(data.tune, augmented=False)
     live = work.live(data.learn, augmented=True)
-    if freeze == 0 or recipe.transfer.mode == "gradual":
+    if freeze == 0 or recipe.transfer.mode == "gradual" or mix.mixes(recipe.augmentation):
         return live, plain
     views = work.team.from_leader(_views_with_room(work, freeze))
     if views < recipe.transfer.views:

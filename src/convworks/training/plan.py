@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 
 from convworks import backbones, tasks
+from convworks.augmentation import mix
 from convworks.augmentation.plan import kept
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import adapt
@@ -138,6 +139,11 @@ def scene_planned(
 ) -> tuple[Recipe, Prepared, Backbone]:
     """The plan where answers have a place in the picture: the frame's size comes from what was measured."""
     tasks.chosen(dataset.task, base.model).settings(base.model)  # refused before anything is decoded
+    if mix.mixes(base.augmentation):
+        raise RecipeError(
+            f"mixup and CutMix mix whole images and their classes; {dataset.task} asks where things are.",
+            fix="--mosaic 0.3 puts four images into one frame",
+        )
     backbone, facts = _backbone(base)
     quick = glance(dataset)
     named = {name: value for name, value in given.items() if value != "auto" or name not in START}

@@ -91,11 +91,12 @@ class Prepared:
 
     def counts(self, rows: Int[np.ndarray, "r"]) -> dict[str, int]:
         """How many of some images there are of each class; where an image shows several, how many show each."""
-        found: Counter[str] = Counter()
-        for row in rows.tolist():
-            record = self.dataset.records[row]
-            found.update(classes_of(record))
+        found = Counter(name for names in self.shown(rows) for name in names)
         return {name: found[name] for name in self.classes}
+
+    def shown(self, rows: Int[np.ndarray, "r"]) -> list[frozenset[str]]:
+        """The classes that each of some images shows."""
+        return [frozenset(classes_of(self.dataset.records[row])) for row in rows.tolist()]
 
 
 def median_short_side(dataset: DataSet) -> float:

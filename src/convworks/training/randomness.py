@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 
 def key(*parts: int | str) -> int:
@@ -15,9 +15,20 @@ def key(*parts: int | str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
-def order(n: int, seed: int, epoch: int) -> Int[np.ndarray, "n"]:
-    """The order in which n images are seen in an epoch."""
-    return np.random.Generator(np.random.Philox(key("order", seed, epoch))).permutation(n)
+def order(
+    n: int, seed: int, epoch: int, weights: Float[np.ndarray, "n"] | None = None
+) -> Int[np.ndarray, "n"]:
+    """The order in which n images are seen in an epoch: each once, or n of them, some more often, by `weights`.
+
+    By weights an image is seen as often as its share of n says, rounded up or down (systematic sampling).
+    """
+    draw = np.random.Generator(np.random.Philox(key("order", seed, epoch)))
+    places = draw.permutation(n)
+    if weights is None:
+        return places
+    ends = np.cumsum(weights[places])
+    points = (draw.random() + np.arange(n)) * (ends[-1] / n)
+    return draw.permutation(places[np.searchsorted(ends, points, side="right").clip(max=n - 1)])
 
 
 def seed_layers(*parts: int | str) -> None:

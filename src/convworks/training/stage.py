@@ -11,7 +11,7 @@ from convworks.events import Event, StageStarted
 from convworks.geometry.boxes import Size
 from convworks.model import Model
 from convworks.recipe.options import flat
-from convworks.training import settle
+from convworks.training import sampling, settle
 from convworks.training.checkpoint import Checkpoint
 from convworks.training.epochs import Best, Schedule, epochs
 from convworks.training.feed import Feed
@@ -67,6 +67,7 @@ def taught(
         stages=work.stages,
         values=flat(recipe),
         judged_every=judged_every,
+        weights=sampling.weights(data.shown(data.learn), recipe.data.sampling),
     )
     return (
         yield from epochs(

@@ -49,11 +49,12 @@ def test_every_operation_can_be_shown_alone() -> None:
         name.removeprefix("augmentation.") for name in knobs() if name.startswith("augmentation.")
     }
     assert set(draws.WOULD) == augmentation - {"border"}
-    plain = draws.drawn(scene(), 1, draws.NOTHING, SETTING, 12, [scene()])
+    company = [replace(scene(), image=255 - scene().image)]
+    plain = draws.drawn(scene(), 1, draws.NOTHING, SETTING, 12, company)
     for name, value in draws.WOULD.items():
         options = replace(draws.NOTHING, **{name: value})
         assert draws.active(options) == [name] and draws.alone(name, options) == options
-        found = draws.drawn(scene(), 1, options, SETTING, 12, [scene()])
+        found = draws.drawn(scene(), 1, options, SETTING, 12, company)
         assert any(
             one.picture.shape != other.picture.shape or (one.picture != other.picture).any()
             for one, other in zip(found, plain, strict=True)
@@ -80,9 +81,11 @@ def test_a_page_has_a_row_an_image_and_a_row_an_operation(pets: Path) -> None:
     made = cw.preview(pets, images=2, draws=4, backbone="conv3-8 relu pool2", rotate=15)
     page = made.html()
     assert made.paths[0].startswith("cat/") and made.paths[1].startswith("dog/")
-    assert page.count("<h3") == 2 + len(draws.WOULD)
+    offered = draws.offered("classification")
+    assert "mixup" in offered and "mosaic" not in offered and "mixup" not in draws.offered("detection")
+    assert page.count("<h3") == 2 + len(offered)
     assert "rotate 15 degrees" in page and "--rotate 0" in page and "--flip-horizontal false" in page
-    assert page.count("<img") == 2 * 5 + 4 * 6 + (len(draws.WOULD) - 4) * 4
+    assert page.count("<img") == 2 * 5 + 4 * 6 + (len(offered) - 4) * 4
     assert all(alt for alt in re.findall(r'<img [^>]*alt="([^"]*)"', page)) and "<script" not in page
     assert len(page.encode()) < 3_000_000
 

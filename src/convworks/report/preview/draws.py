@@ -36,6 +36,8 @@ WOULD: dict[str, bool | float] = {
     "cutout": 0.35,
     "trivial": 1.0,
     "mosaic": 1.0,
+    "mixup": 1.0,
+    "cutmix": 1.0,
 }
 """Operations, each at a strength that shows what it would do."""
 
@@ -95,7 +97,10 @@ def drawn(
     count: int,
     company: Sequence[Sample],
 ) -> list[Draw]:
-    """The sample as epochs 1 to `count` of a run would see it; `row` keys the chance, `company` fills mosaics."""
+    """The sample as epochs 1 to `count` of a run would see it; `row` keys the chance.
+
+    `company` fills mosaics, and is what images are mixed with.
+    """
     found: list[Draw] = []
     for epoch in range(1, count + 1):
         generator = plan.rng(setting.seed, epoch, row)
@@ -110,15 +115,44 @@ def drawn(
         one = plan.draw(options, generator, size, setting.frame, setting.resize)
         boxes, stays = plan.kept(one.move, sample.boxes)
         dropped = boxes[~stays]
-        picture = _small(plan.apply(one, sample), dropped, setting)
+        made, mixed = _mixed(plan.apply(one, sample), row, options, setting, epoch, company)
         seen = int(((dropped[:, 2:] - dropped[:, :2]) >= 1).all(axis=1).sum())
-        found.append(Draw(picture=picture, said=preview.said(one), dropped=seen))
+        found.append(
+            Draw(picture=_small(made, dropped, setting), said=f"{preview.said(one)}{mixed}", dropped=seen)
+        )
     return found
+
+
+def _mixed(
+    made: Sample,
+    row: int,
+    options: AugmentationOptions,
+    setting: Setting,
+    epoch: int,
+    company: Sequence[Sample],
+) -> tuple[Sample, str]:
+    """A drawn sample with another of the `company` in it, where `options` mix images; and how much of it, in words."""
+    chance = plan.rng(setting.seed, epoch, row, mix.VIEW)
+    how = mix.draw(options, chance, len(company), setting.frame)
+    if how is None:
+        return made, ""
+    other = company[how.partner]
+    size = (other.image.shape[0], other.image.shape[1])
+    second = plan.draw(options, chance, size, setting.frame, setting.resize)
+    image = made.image.astype(np.float32)
+    mix.apply(how, image, plan.apply_image(second, other.image).astype(np.float32))
+    return replace(made, image=image.round().astype(np.uint8)), f", {1 - how.share:.0%} of another image"
 
 
 def alone(name: str, options: AugmentationOptions) -> AugmentationOptions:
     """Only one operation, as strong as `options` have it."""
     return replace(NOTHING, border=options.border, **{name: getattr(options, name)})
+
+
+def offered(task: str) -> dict[str, bool | float]:
+    """The operations that training for a task has, each at a strength that shows what it would do."""
+    none = ("mosaic",) if task in ("classification", "multilabel") else ("mixup", "cutmix")
+    return {name: value for name, value in WOULD.items() if name not in none}
 
 
 def active(options: AugmentationOptions) -> list[str]:

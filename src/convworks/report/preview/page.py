@@ -14,7 +14,7 @@ from convworks.report.choices import knob, setting
 from convworks.report.markup import Markup, folded, join, section, tag
 from convworks.report.page import page
 from convworks.report.pictures import Album
-from convworks.report.preview.draws import NOTHING, WOULD, Draw, Shown, active, alone, drawn, whole
+from convworks.report.preview.draws import NOTHING, Draw, Shown, active, alone, drawn, offered, whole
 
 ALONE = 6
 """Draws of an operation alone."""
@@ -92,12 +92,13 @@ def _operations(made: Shown, album: Album) -> Markup:
 
 def _others(made: Shown, album: Album) -> Markup:
     """A row, folded away, for each operation that is off."""
-    off = [name for name in WOULD if name not in active(made.options)]
+    would = offered(made.recipe.task)
+    off = [name for name in would if name not in active(made.options)]
     rows = [
         join(
             tag("h3", knob(name)),
-            tag("p", f"{_said(name)} To have it: ", tag("code", _switch(name, WOULD[name]))),
-            _strip(_alone(made, replace(NOTHING, **{name: WOULD[name]}), OTHERS), album, name),
+            tag("p", f"{_said(name)} To have it: ", tag("code", _switch(name, would[name]))),
+            _strip(_alone(made, replace(NOTHING, **{name: would[name]}), OTHERS), album, name),
         )
         for name in off
     ]
