@@ -115,16 +115,17 @@ def loss(
     progress: float,
     fit: float = 2.0,
     beta: float = 2.0,
+    known: Sequence[Match] | None = None,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Quality focal loss of the scores and `fit` x (1 - GIoU) of the boxes, and what to divide their sum by.
 
     `targets` are those of `answer.padded`. That is the sum of the qualities that are wanted in an image, at least 1.
+    `known` are the `matches`, where they are known.
     """
     total, weight = outputs.new_zeros(()), outputs.new_zeros(())
-    for rows, truth in zip(outputs, truths(targets), strict=True):
+    known = matches(outputs, targets, progress) if known is None else known
+    for rows, truth, (found, quality) in zip(outputs, truths(targets), known, strict=True):
         places, said, logits = rows[:, :2], rows[:, 3:ROW], rows[:, ROW:]
-        with torch.no_grad():
-            found, quality = matched(rows, truth, progress)
         learns = (found >= 0).nonzero()[:, 0]
         wanted = torch.zeros_like(logits)
         wanted[learns, truth.labels[found[learns]]] = quality[learns]
@@ -136,10 +137,20 @@ def loss(
     return total, weight
 
 
-def matched(
-    rows: Float[Tensor, "cells row"], truth: Truth, progress: float
-) -> tuple[Int[Tensor, "cells"], Float[Tensor, "cells"]]:
-    """The object that each cell of a frame learns, and the score that it should have for that, in [0, 1]."""
+Match = tuple[Int[Tensor, "cells"], Float[Tensor, "cells"]]
+"""The object that each cell of a frame learns, -1 for none, and the score that it should have for that, in [0, 1]."""
+
+
+@torch.no_grad()
+def matches(
+    outputs: Float[Tensor, "n cells row"], targets: Mapping[str, Tensor], progress: float
+) -> list[Match]:
+    """What the cells of each frame learn."""
+    return [matched(rows, truth, progress) for rows, truth in zip(outputs, truths(targets), strict=True)]
+
+
+def matched(rows: Float[Tensor, "cells row"], truth: Truth, progress: float) -> Match:
+    """What the cells of a frame learn."""
     places, strides, said = rows[:, :2], rows[:, 2], rows[:, 3:ROW]
     if progress < STATIC:
         found = matching.adaptive(places, strides, truth.boxes)
@@ -157,7 +168,7 @@ def decode(outputs: Float[Tensor, "n cells row"]) -> list[Answer]:
 
     A box that stays lies where those that said the same put it, on the mean by their scores.
     """
-    return [_decoded(rows) for rows in outputs]
+    return [told(rows)[0] for rows in outputs]
 
 
 def averaged(
@@ -185,27 +196,20 @@ def _with_mirror(
     return torch.cat([here[..., :3], (here[..., 3:ROW] + boxes) / 2, scores.logit(SURE)], -1)
 
 
-def _decoded(rows: Float[Tensor, "cells row"]) -> Answer:
+def told(rows: Float[Tensor, "cells row"]) -> tuple[Answer, Int[Tensor, "n"]]:
+    """What is found in a frame, and the cell that says each of it."""
     cell, scores, labels = _candidates(rows)
     boxes = rows[cell, 3:ROW]
     kept = per_class(boxes, scores, labels, SUPPRESSED, MOST)
-    told = voted(boxes[kept], labels[kept], boxes, scores, labels, VOTES)
-    return Answer(boxes=told.numpy(), scores=scores[kept].numpy(), labels=labels[kept].numpy())
+    settled = voted(boxes[kept], labels[kept], boxes, scores, labels, VOTES)
+    answer = Answer(boxes=settled.numpy(), scores=scores[kept].numpy(), labels=labels[kept].numpy())
+    return answer, cell[kept]
 
 
-Cells = tuple[Int[Tensor, "n"], Float[Tensor, "n"], Int[Tensor, "n"]]
-"""Some cells of a frame by falling score, with their scores and classes."""
-
-
-def best_cells(rows: Float[Tensor, "cells row"]) -> Cells:
-    """Which cells of a frame found an object."""
-    cell, scores, labels = _candidates(rows)
-    kept = per_class(rows[cell, 3:ROW], scores, labels, SUPPRESSED, MOST)
-    return cell[kept], scores[kept], labels[kept]
-
-
-def _candidates(rows: Float[Tensor, "cells row"]) -> Cells:
-    """The cells, once for each class, that score at all."""
+def _candidates(
+    rows: Float[Tensor, "cells row"],
+) -> tuple[Int[Tensor, "n"], Float[Tensor, "n"], Int[Tensor, "n"]]:
+    """The cells, once for each class, that score at all, by falling score, with their scores and classes."""
     scores = rows[:, ROW:].sigmoid()
     classes = scores.shape[1]
     best, order = scores.flatten().topk(min(CANDIDATES, scores.numel()))

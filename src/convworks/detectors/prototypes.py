@@ -115,13 +115,12 @@ def loss(
 
     The cells that learn a box learn its outline too, weighed by the score that they should have.
     """
-    total, weight = convdet.loss(said.rows, targets, progress)
+    known = convdet.matches(said.rows, targets, progress)
+    total, weight = convdet.loss(said.rows, targets, progress, known=known)
     there = (targets["labels"] != NOBODY) & ~targets["aside"]
-    for row, truth in enumerate(truths(targets)):
+    for row, (truth, (found, quality)) in enumerate(zip(truths(targets), known, strict=True)):
         if not len(truth.boxes):
             continue
-        with torch.no_grad():
-            found, quality = convdet.matched(said.rows[row], truth, progress)
         quality, cells = quality.topk(min(LEARNING, len(quality)))
         cells, quality = cells[quality > 0], quality[quality > 0]
         objects = found[cells]
@@ -169,13 +168,13 @@ def decode(said: Said) -> list[Outlined]:
     """What is found in each frame, the best `MOST`: the detector's boxes, each with its share of each prototype."""
     found: list[Outlined] = []
     for rows, shares, prototypes in zip(*said, strict=True):
-        cells, scores, labels = (one[:MOST] for one in convdet.best_cells(rows))
+        answer, cells = convdet.told(rows)
         found.append(
             Outlined(
-                boxes=rows[cells, 3 : convdet.ROW].numpy(),
-                scores=scores.numpy(),
-                labels=labels.numpy(),
-                shares=shares[cells].numpy(),
+                boxes=answer.boxes[:MOST],
+                scores=answer.scores[:MOST],
+                labels=answer.labels[:MOST],
+                shares=shares[cells[:MOST]].numpy(),
                 prototypes=prototypes.numpy(),
             )
         )
