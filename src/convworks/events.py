@@ -75,7 +75,7 @@ class WeightsLoaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted:
-    """A stage of training begins: "features", "probe", "finetune", "train". `epochs` is 0 where it has none."""
+    """A stage begins: "features", "probe", "proposals", "finetune", "train". `epochs` is 0 where it has none."""
 
     stage: str
     epochs: int

@@ -41,7 +41,7 @@ from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
 from convworks.samples import Detection, Prediction, Segmentation
 from convworks.tasks import graph_cut, windows
-from convworks.tasks.contract import Look, Task
+from convworks.tasks.contract import Finder, Task
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -138,9 +138,9 @@ class Model:
         return self
 
     @cached_property
-    def look(self) -> Look | None:
+    def finder(self) -> Finder | None:
         """What finds the regions that the head is to read; None for one that finds its own."""
-        return self.task.look(self.settings) if self.task.look else None
+        return self.task.finder(self.settings) if self.task.finder else None
 
     def outputs(
         self,
@@ -156,7 +156,7 @@ class Model:
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         shown = None
-        if self.look is not None and regions is not None:
+        if self.finder is not None and regions is not None:
             shown = {"regions": stacked(regions).to(self.device)}
         with torch.inference_mode():
             return tree_map(lambda value: value.float().cpu(), self.net(x, targets=shown))
@@ -302,7 +302,8 @@ class Model:
 
     def _tiles(self, tiles: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[Any]:
         frames = np.stack([self.preprocessing.normalise(tile) for tile in tiles])
-        return self.task.decode(self._scores(frames), self.classes)
+        regions = [self.finder(tile, "") for tile in tiles] if self.finder else None
+        return self.task.decode(self._scores(frames, regions), self.classes)
 
     def _looked(self, picture: Picture, max_pixels: int) -> Looked:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
@@ -317,9 +318,9 @@ class Model:
         shrunk = crop((0, 0, width, height), (kept.shape[0], kept.shape[1]))
         frame = prepare.normalise(plan.apply_image(drawn, kept))
         regions = np.zeros((0, 4), np.float32)
-        if self.look is not None:
+        if self.finder is not None:
             path = str(picture) if isinstance(picture, (str, Path)) else ""
-            moved, seen = plan.kept(drawn.move, self.look(kept, path))
+            moved, seen = plan.kept(drawn.move, self.finder(kept, path))
             regions = moved[seen]
         return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width), regions=regions)
 

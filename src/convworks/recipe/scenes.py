@@ -46,6 +46,8 @@ def propose_scene(
         light = task != "localization" and facts.name.startswith("efficientnet-lite")
         set_value("transfer.freeze", 3 if light else 2, "the first filters fit any picture")
         set_value("optimiser.backbone_rate", 0.3, "what is pretrained knows much already")
+        if (given or {}).get("model.detector") == "spp":
+            set_value("transfer.mode", "extract", "SPP-net learned only behind its pyramid, on maps as they were")
     set_value("optimiser.learning_rate", 1e-3, "the new parts know nothing yet")
     times = 1 if facts.pretrained else 4
     epochs = min(max(round(times * SEEN[task] / n), 12), 120)

@@ -33,6 +33,7 @@ class Remembered:
     source: ProposalSource
     name: str
     folder: Path = field(default_factory=lambda: files.kept("proposals"))
+    most_files: int = MOST_FILES
     _kept: dict[str, Float[np.ndarray, "_ 4"]] = field(default_factory=dict)
     _bytes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,12 +75,12 @@ class Remembered:
             self._writes = False
 
     def sweep(self) -> int:
-        """Removes all but the last `MOST_FILES` that were written; returns how many went."""
+        """Removes all but the last `most_files` that were written; returns how many went."""
         held: list[tuple[float, Path]] = []
         for path in (self.folder / self.name).glob("*.npy"):
             with contextlib.suppress(OSError):
                 held.append((path.stat().st_mtime, path))
-        old = sorted(held)[:-MOST_FILES]
+        old = sorted(held)[: -self.most_files]
         for _, path in old:
             path.unlink(missing_ok=True)
         return len(old)

@@ -26,6 +26,7 @@ WIDEST = 100  # columns
 DOING = {
     "audit": "Looking at the pictures",
     "features": "Through the frozen net",
+    "proposals": "Where to look",
     "drift": "How far it moved",
 }
 COLOURS = {"! ": "\x1b[33m", "x ": "\x1b[31m"}  # yellow, red

@@ -15,7 +15,7 @@ from convworks.geometry.move import Move
 from convworks.recipe.options import ModelOptions
 from convworks.samples import Sample
 
-Look = Callable[[UInt8[np.ndarray, "h w 3"], str], Float[np.ndarray, "r 4"]]
+Finder = Callable[[UInt8[np.ndarray, "h w 3"], str], Float[np.ndarray, "r 4"]]
 """A picture and its path ("" where it has none) to boxes (xyxy, pixels of the picture) in which something may be."""
 Evidence = Mapping[str, np.ndarray]
 """What one picture says for or against a net: arrays by name, from which measures are summed up."""
@@ -90,7 +90,7 @@ class Task:
     - `ripen(head, progress)` lets in what of the head is to learn from that share of the training on.
     - `settings(options)` are what the head takes besides: plain values, kept with the model. `fitted(settings, boxes,
       size)` changes those that the training boxes (xyxy, pixels of frames of `size`) decide.
-    - `look(settings)` gives what finds the regions of a picture that the head is to read besides the maps.
+    - `finder(settings)` gives what finds the regions of a picture that the head is to read besides the maps.
     - `several`: an image may show several classes, or none; each is named from a threshold of its own on.
     """
 
@@ -102,7 +102,7 @@ class Task:
     scenes: Scenes | None = None
     settings: Callable[[ModelOptions], Mapping[str, Any]] = no_settings
     fitted: Callable[[Mapping[str, Any], Float[np.ndarray, "n 4"], Size], Mapping[str, Any]] | None = None
-    look: Callable[[Mapping[str, Any]], Look | None] | None = None
+    finder: Callable[[Mapping[str, Any]], Finder | None] | None = None
     several: bool = False
     decoder: str = ""
     ripen: Callable[[nn.Module, float], None] | None = None

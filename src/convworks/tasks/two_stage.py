@@ -1,8 +1,8 @@
 """Detection in two stages, from SPP to Faster R-CNN: first where to look in the picture, then what is there.
 
 The parts of each system are a value of `detectors.presets`; here each is a task, so that all learn, are judged and
-answer by the road that the default takes. Boxes from outside the net are found in the picture once (`look`), move along
-with whatever is done to it, and come with the batch.
+answer by the road that the default takes. Boxes from outside the net are found in the picture once (`finder`), move
+along with whatever is done to it, and come with the batch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from convworks.regions import proposals
 from convworks.regions.pyramid import Pyramid
 from convworks.regions.remembered import Remembered
 from convworks.samples import Sample
-from convworks.tasks.contract import Look, Loss, Task
+from convworks.tasks.contract import Finder, Loss, Task
 from convworks.tasks.detection import DETECTION
 
 SEARCHED = 1_000
@@ -236,7 +236,7 @@ def fitted(settings: Mapping[str, Any], boxes: Float[np.ndarray, "n 4"], size: S
     return dict(settings)
 
 
-def look(settings: Mapping[str, Any]) -> Look | None:
+def finder(settings: Mapping[str, Any]) -> Finder | None:
     """What finds the boxes from outside the net; None where it needs none."""
     if settings["source"] == "selective search":
         return _searched
@@ -250,7 +250,9 @@ def _searched(image: UInt8[np.ndarray, "h w 3"], path: str) -> Float[np.ndarray,
 @cache
 def _search() -> Remembered:
     """Selective search, once for each picture."""
-    return Remembered(source=proposals.searched(SEARCHED), name=f"selective-search-1-{SEARCHED}")
+    found = Remembered(source=proposals.searched(SEARCHED), name=f"selective-search-1-{SEARCHED}")
+    found.sweep()
+    return found
 
 
 def _given(image: UInt8[np.ndarray, "h w 3"], path: str, file: str) -> Float[np.ndarray, "r 4"]:
@@ -287,7 +289,7 @@ def _task(name: str) -> Task:
         decode=decode,
         settings=partial(settings, system=system),
         fitted=fitted,
-        look=look,
+        finder=finder,
         scenes=replace(scenes, guided=True),
         decoder=name,
     )

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from convworks.backbones.contract import Stage
 from convworks.regions.coding import absolute, cornered
+from convworks.regions.losses import generalised_overlap
 from convworks.tasks.contract import Loss
 from convworks.tasks.localization import LOCALIZATION, ROW
 
@@ -27,8 +28,8 @@ CELLS = 7
 """Cells a side of the map that is laid out in a row."""
 WIDTH, HIDDEN = 128, 512
 """Channels of that map, and features of the two fully connected layers before the numbers."""
-PLACE = 20.0
-"""What half a squared distance, in sides of the frame, costs against a nat of the class."""
+PLACE, FIT = 20.0, 2.0
+"""What half a squared distance, in sides of the frame, and a box that lies wholly beside cost, in nats of the class."""
 
 
 class VggLocalizer(nn.Module):
@@ -73,8 +74,10 @@ def place_of_class(
     targets: Mapping[str, Tensor],
     progress: float,
     place: float = PLACE,
+    fit: float = FIT,
 ) -> Loss:
-    """Cross-entropy of the class, and `place` / 2 x the squared distance of the four numbers of its box.
+    """Cross-entropy of the class, and for its box `place` / 2 x the squared distance of the four numbers, and `fit` x
+    (1 - GIoU): the paper's distance alone hardly pulls where a small box is off by half.
 
     Images without an object say nothing; each image counts alike.
     """
@@ -84,7 +87,8 @@ def place_of_class(
     said = outputs[torch.arange(len(outputs)), own, 3:ROW]
     whole = outputs.new_ones(len(outputs), 2)
     off = (absolute(whole, said) - absolute(whole, targets["box"])).square().sum(1)
-    total = ((names + place / 2 * off) * known).sum()
+    poor = 1 - generalised_overlap(said, targets["box"])
+    total = ((names + place / 2 * off + fit * poor) * known).sum()
     return Loss(total=total, weight=torch.tensor(float(len(labels))))
 
 

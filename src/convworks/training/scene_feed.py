@@ -20,7 +20,7 @@ from convworks.data.scenes import SceneStore
 from convworks.geometry.boxes import Size
 from convworks.recipe.options import AugmentationOptions
 from convworks.samples import Batch, Sample
-from convworks.tasks.contract import Look, Task
+from convworks.tasks.contract import Finder, Task
 from convworks.training.feed import filled
 
 TRIES = 10  # draws of a frame, of which the first that shows a rare class is taken where one is asked for
@@ -32,7 +32,7 @@ class SceneFeed:
 
     `augmentation` None gives the fixed view by which a model judges; else frames of `frame` (height, width) are
     drawn. An epoch below `mosaic_until` may put four images into one frame. `rare` holds the classes that a third of
-    the frames have to show where their image does. `look` finds the regions of an image that the net is to read.
+    the frames have to show where their image does. `finder` finds the regions of an image that the net is to read.
     """
 
     store: SceneStore
@@ -45,7 +45,7 @@ class SceneFeed:
     augmentation: AugmentationOptions | None = None
     mosaic_until: int = 0
     rare: tuple[int, ...] = ()
-    look: Look | None = None
+    finder: Finder | None = None
 
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
@@ -56,10 +56,10 @@ class SceneFeed:
     def sample(self, row: int) -> Sample:
         """The sample at a position of the store, with the regions that are to be read in it."""
         found = self.store.get(row)
-        if self.look is None:
+        if self.finder is None:
             return found
         path = self.store.dataset.root / self.store.dataset.records[row].path
-        return replace(found, regions=self.look(found.image, str(path)))
+        return replace(found, regions=self.finder(found.image, str(path)))
 
     def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> Sample:
         """The sample in its frame; `out` becomes the numbers that the net reads of it."""

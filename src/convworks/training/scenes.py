@@ -115,7 +115,7 @@ def looked(work: Work) -> Generator[Event]:
 
     Raises Stopping where the run is asked to stop.
     """
-    if work.model.look is None:
+    if work.model.finder is None:
         return
     feed = scene_feed(work, [*work.data.learn.tolist(), *work.data.tune.tolist()], None)
     everything = in_turn(len(feed.rows))
@@ -127,7 +127,7 @@ def looked(work: Work) -> Generator[Event]:
         learns=0,
         said=f"where to look in {len(feed.rows):,} pictures, found once",
     )
-    with ThreadPoolExecutor(max(1, work.workers), thread_name_prefix="look") as pool:
+    with ThreadPoolExecutor(max(1, work.workers), thread_name_prefix="find") as pool:
         for number in range(-(-len(everything) // work.team.size)):
             if work.team.any(work.stop.asked):
                 raise Stopping
@@ -155,7 +155,7 @@ def scene_feed(work: Work, rows: Sequence[int], frame: Size | None) -> SceneFeed
         augmentation=recipe.augmentation if frame else None,
         mosaic_until=round(LAST * recipe.optimiser.epochs),
         rare=rare_classes(data) if frame and recipe.task == "segmentation" else (),
-        look=work.model.look,
+        finder=work.model.finder,
     )
 
 
