@@ -114,6 +114,11 @@ def climbed(
         )
     if not 0 < minutes <= 24 * 60:
         raise RecipeError(f"minutes = {minutes:g}.", expected="more than 0, at most 1440")
+    if given.get("compute.device", "auto") not in ("auto", "cpu"):
+        raise RecipeError(
+            "The ladder is climbed on the processor, where the steps are timed alike.",
+            fix="leave --device out",
+        )
     asked = {"data": str(dataset.root.resolve()), "minutes": minutes, "options": dict(given)}
     before = kept(out, asked)
     have = {row.rung for row in before.rows} if before else set[Name]()

@@ -15,7 +15,7 @@ from convworks.backbones.contract import Backbone
 from convworks.detectors import two_stage
 from convworks.detectors.answer import Answer
 from convworks.detectors.presets import PRESETS
-from convworks.detectors.two_stage import System, TwoStage
+from convworks.detectors.two_stage import Reader, System, TwoStage
 from convworks.events import Progress
 from convworks.regions.region_network import Limits
 from convworks.studies.material import Material, Scene
@@ -87,10 +87,14 @@ def _learned(
     """The maps of every picture once, then the heads on them."""
     torch.manual_seed(budget.seed)
     searches = system.source == "selective search"
-    net = TwoStage(system, Kept(), material.body.info[-1:], len(material.classes))
+    read: list[int] = []
+    counting = replace(system, read=_counted(system.read, read))
+    net = TwoStage(counting, Kept(), material.body.info[-1:], len(material.classes))
     maps, given, preparing = yield from _prepared(material, place, searches)
     began = time.perf_counter()
-    regions = yield from _taught(net, material, budget, place, maps, given)
+    read.clear()
+    yield from _taught(net, material, budget, place, maps, given)
+    regions = sum(read)
     solving = time.perf_counter() - began
     proposals = sum(len(one) for one in given)
     net.eval()
@@ -99,9 +103,9 @@ def _learned(
     def find(scene: Scene) -> tuple[Answer, Work]:
         boxes = material.proposals(scene)[0] if searches else torch.zeros(0, 4)
         image = material.image(scene)[None].contiguous(memory_format=torch.channels_last)
+        read.clear()
         (answer,) = two_stage.answered(net, image, [boxes])
-        count = len(boxes) if searches else material.most
-        return answer, Work(maps=1, reads=count, proposals=count)
+        return answer, Work(maps=1, reads=sum(read), proposals=sum(read))
 
     return Learned(
         find=find,
@@ -110,6 +114,16 @@ def _learned(
         work=Work(maps=len(maps), reads=regions, proposals=proposals),
         proposes=searches,
     )
+
+
+def _counted(read: Reader, counts: list[int]) -> Reader:
+    """The same reader, which notes how many regions it reads."""
+
+    def counting(maps: Tensor, boxes: Tensor, rows: Tensor, scale: float) -> Tensor:
+        counts.append(len(boxes))
+        return read(maps, boxes, rows, scale)
+
+    return counting
 
 
 def _prepared(
@@ -139,15 +153,15 @@ def _taught(
     place: Place,
     maps: Sequence[Tensor],
     given: Sequence[Tensor],
-) -> Generator[Progress, None, int]:
-    """The heads learn, over so many passes; returns how many regions they read."""
+) -> Generator[Progress]:
+    """The heads learn, over so many passes."""
     assert isinstance(net.body, Kept)
     steps = max(1, budget.passes * len(maps) // PER_STEP)
     generator = torch.Generator().manual_seed(budget.seed)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1)
     blank = torch.zeros(1).expand(PER_STEP, 3, *material.size)  # the body is kept: only the size is looked at
-    order, read, began = list[int](), 0, time.perf_counter()
+    order, began = list[int](), time.perf_counter()
     net.train()
     for step in range(steps):
         if place.stop.asked:
@@ -163,10 +177,8 @@ def _taught(
         nn.utils.clip_grad_norm_(net.parameters(), CLIP)
         optimiser.step()
         schedule.step()
-        read += PER_STEP * net.system.regions
         if (step + 1) % SAID_EVERY == 0 or step + 1 == steps:
             pace = (time.perf_counter() - began) / (step + 1)
             yield Progress(
                 stage="steps of the heads", done=step + 1, total=steps, remaining=pace * (steps - step - 1)
             )
-    return read

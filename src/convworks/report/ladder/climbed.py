@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from convworks.training import prepare
 PAGE = "ladder.html"
 SAID_EVERY = 0.25
 """Of a part of the work, after which a line says how far it is, where nobody sees it move."""
+
+WIDEST = 100  # columns
 
 Watch = Callable[[Iterator[Said]], Iterator[Said]]
 
@@ -68,14 +71,15 @@ def ladder(
     watch: Watch | None = None,
     **options: Any,
 ) -> Ladder:
-    """R-CNN, SPP-net, Fast and Faster R-CNN and the default on a set of boxes: one split, one frozen body, one measure.
+    """From R-CNN to the default on a set of boxes: one split, one frozen body, one measure.
 
     The steps (`rungs`: rcnn, spp, fast, faster, default; all unless said) go into the folder `out`, by default runs/
-    and the data's name with "-ladder"; those that it holds are not measured again. `minutes` is about how long it may take:
-    with less time, fewer pictures. `options` are knobs of `Recipe` (`backbone="vgg-small"`, `seed=1`); `watch` gets
-    what happens as it comes (by default it is printed).
+    and the data's name with "-ladder"; those that it holds are not measured again. `minutes` is about how long it may
+    take: with less time, fewer pictures. `options` are knobs of `Recipe` (`backbone="vgg-small"`, `seed=1`); `watch`
+    gets what happens as it comes (by default it is printed).
 
-    Raises a ConvworksError that says what was wrong with the data or an option; KeyboardInterrupt where it was stopped.
+    Raises a ConvworksError that says what was wrong with the data or an option; KeyboardInterrupt where it was
+    stopped.
     """
     given = {knobs.find(name.replace("__", ".")): value for name, value in options.items()}
     given = {name: knobs.checked(name, value) for name, value in given.items()}
@@ -114,7 +118,7 @@ def said(
 
 
 def printed(stream: Iterator[Said]) -> Iterator[Said]:
-    """Yields what happens and says it in lines; how far it is moves in a terminal, elsewhere a line says it at times."""
+    """Yields what happens and says it in lines; how far it is moves in a terminal, and is a line at times elsewhere."""
     lively, stage, next_at = sys.stdout.isatty(), "", 0.0
     for one in stream:
         if isinstance(one, Progress):
@@ -125,5 +129,6 @@ def printed(stream: Iterator[Said]) -> Iterator[Said]:
                 stage, next_at = one.stage, one.done + SAID_EVERY * one.total
                 print(f"  {text}", flush=True)
         elif text := words.line(one):
-            print(f"\r\x1b[K{text}" if lively else text, flush=True)
+            broken = textwrap.fill(text, WIDEST, subsequent_indent="  ", break_on_hyphens=False)
+            print(f"\r\x1b[K{broken}" if lively else broken, flush=True)
         yield one

@@ -154,7 +154,10 @@ def _chart(ladder: Climb) -> Markup:
         f"{words.BY_NAME[row.rung].title}: AP {row.ap:.3f} in {words.seconds(row.seconds)}"
         for row in ladder.rows
     )
-    caption = "Further left is quicker, further up finds more; the bars are 95 % intervals, and the dotted line is the history."
+    caption = (
+        "Further left is quicker, further up finds more; the bars are 95 % intervals, and the dotted line is the "
+        "history."
+    )
     return section("chart", "Accuracy against time", figure(told, draw, caption))
 
 
@@ -229,8 +232,8 @@ def _sights(ladder: Climb, album: Album) -> Markup:
 def _limits(ladder: Climb) -> Markup:
     settled = ladder.settled
     same = (
-        f"All steps learn from the same {count(settled.learn, 'picture')} and none changes the net: what differs is what "
-        "is computed where. Trained whole, `convworks train` finds more."
+        f"All steps learn from the same {count(settled.learn, 'picture')} and none changes the net: what differs "
+        "is what is computed where. Trained whole, `convworks train` finds more."
     )
     long = (
         f"Fast and Faster R-CNN learn for {count(settled.passes, 'pass', 'passes')} over the pictures as they are, the "

@@ -112,8 +112,8 @@ def verdict(ladder: Climb) -> str:
         return f"{_title(first.rung)}: {measured(first)}"
     return (
         f"From {_title(first.rung)} to {_title(last.rung)}: {seconds(first.seconds)} a picture became "
-        f"{seconds(last.seconds)}, {times(first.seconds, last.seconds)}; AP went from {first.ap:.3f} to {last.ap:.3f}, on "
-        f"{count(ladder.settled.measure, 'picture')} that nothing learned from."
+        f"{seconds(last.seconds)}, {times(first.seconds, last.seconds)}; AP went from {first.ap:.3f} to {last.ap:.3f}, "
+        f"on {count(ladder.settled.measure, 'picture')} that nothing learned from."
     )
 
 
