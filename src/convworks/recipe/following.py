@@ -136,7 +136,7 @@ def _behind_activation(rows: tuple[Row, ...], volume: Volume, aims: Aims) -> lis
     field = int(min(axis.size for axis in rows[-1].fields))
     side = min(volume.height, volume.width)
     filters = _filters_here(rows, stride)
-    so_far = f"{filters} layer{'' if filters == 1 else 's'} of filters"
+    so_far = f"{filters or 'no'} layer{'s' if filters > 1 else ''} of filters"
     halving = 2 * stride <= aims.stride and side >= 2 * CELLS
     wanted = 1 if stride == 1 or max(volume.height, volume.width) >= DEAR else PLAIN
     missing = aims.field - field
@@ -155,7 +155,8 @@ def _behind_activation(rows: tuple[Row, ...], volume: Volume, aims: Aims) -> lis
         )
         if filters >= wanted:
             return [pooled, going_on]
-        few = f"no more than {so_far} at stride {stride:g} yet, and {going_on[1]}"
+        only = f"only {so_far}" if filters else so_far
+        few = f"{only} at stride {stride:g} yet, and {going_on[1]}"
         return [(going_on[0], few), pooled]
     if filters < wanted or missing > 0:
         return [going_on, *_gathering(field, aims)]

@@ -177,7 +177,7 @@ def _asked(operator: Any, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], 
 
 
 def _memory(x: Tensor) -> int:
-    return x.untyped_storage()._cdata
+    return x.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
 
 def _described(value: Any, learned: set[int]) -> Any:
