@@ -121,6 +121,26 @@ def decode(found: Result) -> Iterable[Row]:
     )
 
 
+def audit(found: Result) -> Iterable[Row]:
+    """The full audit an image, and the search for copies among many."""
+    each, search = found["milliseconds_an_image"], found["search"]
+    width, height = found["size"]
+    yield (
+        f"auditing an image of {width}x{height}, CPU time",
+        f"{each['audit']:.1f} ms",
+        f"Pillow's decoder alone: {each['pillow']:.1f} ms",
+        "best of 3",
+    )
+    threads = "one thread" if found["workers"] == 1 else f"{found['workers']} threads"
+    yield (
+        f"parts of one another among {found['images']:,} images, {threads}",
+        f"{search['seconds']:.0f} s, {search['processor_seconds']:.0f} s of CPU time; "
+        f"{search['planted_found']:.0%} of the planted ones found",
+        "",
+        "n = 1",
+    )
+
+
 def index(found: Result) -> Iterable[Row]:
     """A million records."""
     folder, plain = found["rows"]["folder"], found["rows"]["list"]
@@ -147,6 +167,7 @@ KINDS: dict[str, Callable[[Result], Iterable[Row]]] = {
     "arithmetic": arithmetic,
     "augment": augment,
     "decode": decode,
+    "audit": audit,
     "index": index,
     "soak": soak,
 }
