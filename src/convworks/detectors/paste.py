@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
 from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
+from convworks.data.parts import runs_of
+from convworks.detectors.answer import Answer
+from convworks.geometry import boxes as boxes_
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, matrix
+from convworks.samples import Detection, Found
+
+Pixels = tuple[int, int, int, int]
+"""Of a picture: from the first column and row to before the last."""
 
 MARGIN = 2  # cells around what a box covers of a map, between which values are read
 
 
-def pixels_in(box: Sequence[float], size: Size) -> tuple[int, int, int, int]:
+def pixels_in(box: Sequence[float], size: Size) -> Pixels:
     """The pixels (xyxy) of a picture of `size` (height, width) whose middle lies in a box.
 
     >>> pixels_in((0.4, 0.6, 3.5, 9.0), (5, 5))
@@ -42,7 +49,7 @@ def window(box: Sequence[float], way: Move) -> tuple[int, int, int, int]:
 
 
 def pasted(
-    logits: Float[np.ndarray, "h w"], corner: tuple[int, int], way: Move, pixels: tuple[int, int, int, int]
+    logits: Float[np.ndarray, "h w"], corner: tuple[int, int], way: Move, pixels: Pixels
 ) -> Bool[np.ndarray, "h2 w2"]:
     """Which of the `pixels` (xyxy) of a picture are the object's: where logits are above 0, read between their middles.
 
@@ -58,3 +65,33 @@ def pasted(
         np.ascontiguousarray(logits), on_middles[:2], size, flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return grown > 0
+
+
+def finds(
+    answer: Answer,
+    move: Move,
+    size: Size,
+    names: Sequence[str],
+    draw: Callable[[int, Pixels], Bool[np.ndarray, "h w"]],
+) -> Detection:
+    """The objects of an answer in the original picture of `size`, from which `move` led to the frame.
+
+    `draw(place, pixels)` says which of the pixels of its box an object has; one without any is left out.
+    """
+    boxes = boxes_.clip(move.inverse(size).boxes(answer.boxes), size)
+    found: list[Found] = []
+    for place, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        pixels = pixels_in((x0, y0, x1, y1), size)
+        if pixels[0] >= pixels[2] or pixels[1] >= pixels[3]:
+            continue
+        mask = draw(place, pixels)
+        if mask.any():
+            found.append(
+                Found(
+                    name=names[int(answer.labels[place])],
+                    probability=float(answer.scores[place]),
+                    box=(x0, y0, x1, y1),
+                    runs=runs_of(mask, pixels[:2], size),
+                )
+            )
+    return Detection(found=tuple(found), size=(size[1], size[0]))

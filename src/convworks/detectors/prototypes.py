@@ -14,14 +14,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convworks.backbones.contract import Stage
 from convworks.detectors import convdet
 from convworks.detectors.answer import NOBODY, Answer, padded, truths
-from convworks.samples import Sample
+from convworks.detectors.paste import Pixels, finds, pasted, window
+from convworks.geometry.boxes import Size
+from convworks.geometry.move import Move, crop
+from convworks.samples import Detection, Sample
 
 PROTOTYPES = 32
 FINEST = 4  # stride of the prototypes, where the pyramid's finest map has 8
@@ -179,3 +182,16 @@ def decode(said: Said) -> list[Outlined]:
             )
         )
     return found
+
+
+def restore(answer: Outlined, move: Move, size: Size, names: Sequence[str]) -> Detection:
+    """Boxes and masks in pixels of the original picture of `size`, from which `move` led to the frame."""
+    (height, width), cells = move.size, (answer.prototypes.shape[1], answer.prototypes.shape[2])
+    way = move.then(crop((0, 0, width, height), cells))
+
+    def draw(place: int, pixels: Pixels) -> Bool[np.ndarray, "h w"]:
+        x0, y0, x1, y1 = window(pixels, way)
+        logits = np.tensordot(answer.shares[place], answer.prototypes[:, y0:y1, x0:x1], 1)
+        return pasted(logits, (x0, y0), way, pixels)
+
+    return finds(answer, move, size, names, draw)

@@ -115,18 +115,28 @@ class TwoStage(nn.Module):
         self, maps: Sequence[Float[Tensor, "b d _ _"]], boxes: Float[Tensor, "n 4"], rows: Int[Tensor, "n"]
     ) -> tuple[Float[Tensor, "n _"], Float[Tensor, "n k 4"]]:
         """The logits of each region, and the deltas that each class would move it by."""
+        seen = self.hidden(self.seen(maps, boxes, rows, self.system.read).flatten(1))
+        if self.places is None:
+            return self.names(seen), seen.new_zeros(len(boxes), self.classes, 4)
+        return self.names(seen), self.places(seen).unflatten(1, (self.classes, 4))
+
+    def seen(
+        self,
+        maps: Sequence[Float[Tensor, "b d _ _"]],
+        boxes: Float[Tensor, "n 4"],
+        rows: Int[Tensor, "n"],
+        read: Reader,
+    ) -> Float[Tensor, "n ..."]:
+        """What `read` gives of each region, from the map that its size wants."""
         place = level(boxes, [stage.stride for stage in self.stages])
         parts: list[Tensor] = []
         for number, (here, stage) in enumerate(zip(maps, self.stages, strict=True)):
             mine = place == number
             # A reader takes a cell to look at the middle of its square.
             shift = 0.0 if stage.centre is None else stage.stride / 2 - stage.centre
-            parts.append(self.system.read(here, boxes[mine] + shift, rows[mine], 1 / stage.stride).flatten(1))
+            parts.append(read(here, boxes[mine] + shift, rows[mine], 1 / stage.stride))
         back = place.argsort(stable=True).argsort()
-        seen = self.hidden(torch.cat(parts)[back])
-        if self.places is None:
-            return self.names(seen), seen.new_zeros(len(boxes), self.classes, 4)
-        return self.names(seen), self.places(seen).unflatten(1, (self.classes, 4))
+        return torch.cat(parts)[back]
 
 
 def _region_network(system: System, stages: Sequence[Stage]) -> RegionNetwork:

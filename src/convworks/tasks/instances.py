@@ -10,19 +10,17 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from convworks.backbones.contract import Stage
-from convworks.data.parts import part_of, runs_of
+from convworks.data.parts import part_of
 from convworks.data.raster import to_runs
 from convworks.detectors import prototypes
-from convworks.detectors.paste import pasted, pixels_in, window
 from convworks.detectors.prototypes import Outlined, Said
-from convworks.geometry import boxes as boxes_
 from convworks.geometry.boxes import Size
-from convworks.geometry.move import Move, crop
+from convworks.geometry.move import Move
 from convworks.metrics import average_precision as ap
 from convworks.metrics.mask_overlap import overlaps, stretches
 from convworks.metrics.matches import coco_matches, coco_rows
 from convworks.recipe.options import ModelOptions
-from convworks.samples import CROWD, Detection, Found, Sample
+from convworks.samples import CROWD, Detection, Sample
 from convworks.tasks.contract import Evidence, Loss, Scenes, Summary, Task
 
 BOX = "box "
@@ -63,27 +61,7 @@ def decode(outputs: Said, names: Sequence[str]) -> list[Outlined]:
 
 def restore(answer: Outlined, move: Move, size: Size, names: Sequence[str]) -> Detection:
     """Boxes and masks in pixels of the original picture; finds of which no pixel lies in it are left out."""
-    boxes = boxes_.clip(move.inverse(size).boxes(answer.boxes), size)
-    (height, width), cells = move.size, (answer.prototypes.shape[1], answer.prototypes.shape[2])
-    way = move.then(crop((0, 0, width, height), cells))
-    found: list[Found] = []
-    for place, box in enumerate(boxes.tolist()):
-        pixels = pixels_in(box, size)
-        if pixels[0] >= pixels[2] or pixels[1] >= pixels[3]:
-            continue
-        x0, y0, x1, y1 = window(box, way)
-        logits = np.tensordot(answer.shares[place], answer.prototypes[:, y0:y1, x0:x1], 1)
-        mask = pasted(logits, (x0, y0), way, pixels)
-        if mask.any():
-            found.append(
-                Found(
-                    name=names[int(answer.labels[place])],
-                    probability=float(answer.scores[place]),
-                    box=(box[0], box[1], box[2], box[3]),
-                    runs=runs_of(mask, pixels[:2], size),
-                )
-            )
-    return Detection(found=tuple(found), size=(size[1], size[0]))
+    return prototypes.restore(answer, move, size, names)
 
 
 def observe(prediction: Detection, sample: Sample, names: Sequence[str]) -> Evidence:
