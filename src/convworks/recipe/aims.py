@@ -33,6 +33,9 @@ DROPOUTS = ((20_000, 0.3), (0, 0.1))
 """Training images -> probability of dropping a feature before the last layer; the last is for more."""
 
 
+TELLING = 10  # objects of a class that tell how large they are
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One thing that was chosen: its name, its value as it is written, what was measured, and what follows."""
@@ -135,15 +138,15 @@ def dropout_for(images: int) -> float:
 
 
 def by_class(sizes: Iterable[tuple[str, float]]) -> dict[str, tuple[float, float, float]]:
-    """The percentiles of each class, from (class, size) pairs.
+    """The percentiles of each class, from (class, size) pairs; fewer than ten objects do not tell how large a class is.
 
-    >>> by_class([("a", 24), ("b", 5), ("a", 80)])
-    {'a': (29.6, 52.0, 74.4), 'b': (5, 5, 5)}
+    >>> by_class([("few", 5.0), *(("many", float(size)) for size in range(11))])
+    {'many': (1.0, 5.0, 9.0)}
     """
     found: dict[str, list[float]] = {}
     for name, size in sizes:
         found.setdefault(name, []).append(size)
-    return {name: percentiles(of_class) for name, of_class in found.items()}
+    return {name: percentiles(of_class) for name, of_class in found.items() if len(of_class) >= TELLING}
 
 
 def percentiles(sizes: Sequence[float]) -> tuple[float, float, float]:

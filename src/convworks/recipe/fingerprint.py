@@ -12,7 +12,7 @@ class Fingerprint:
 
     `total` is how many images there are where one may show several classes, 0 where each shows one. `gray` is the
     share of images without colour; `objects` are square roots of box areas, zeros where there are none, and `by_class`
-    those of each class that has some; `split` says where the held-out images come from: "given" by the data, or
+    those of each class that has ten or more; `split` says where the held-out images come from: "given" by the data, or
     "made" here.
     """
 
