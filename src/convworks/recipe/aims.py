@@ -31,9 +31,8 @@ SLOW = ((64, 64), (128, 32), (0, 16))
 """Rows of the input -> the most channels of the first filters; the last is for more."""
 DROPOUTS = ((20_000, 0.3), (0, 0.1))
 """Training images -> probability of dropping a feature before the last layer; the last is for more."""
-
-
-TELLING = 10  # objects of a class that tell how large they are
+TELLING = 10
+"""Objects of a class that tell how large they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
