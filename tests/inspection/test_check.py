@@ -105,3 +105,11 @@ def test_blood_cells_beside_resnet18(packs: Path) -> None:
     assert finding.level == "note"
     assert "Platelets" in finding.what
     assert checked.fits
+
+
+def test_a_notebook_shows_a_module_as_table_and_findings_and_a_notation_with_its_picture() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=3), nn.Flatten(), nn.Linear(99, 2))
+    shown = cw.check(module, input=(7, 7, 3))._repr_html_()
+    assert "<svg" not in shown and "Linear(99, 2)" in shown and "Linear(16, 2) gives 2" in shown
+    assert "1 of 7 rows and 1 of 7 columns never read" in shown
+    assert cw.check("conv3-1 s3", input=(7, 7, 1))._repr_html_().count("<svg") == 2

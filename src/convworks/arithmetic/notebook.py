@@ -24,13 +24,13 @@ STYLE = (
 
 
 def page(
-    drawn: tuple[str, str],
+    drawn: tuple[str, str] | None,
     cells: Sequence[Sequence[str]],
     left: set[int],
     totals: Sequence[str],
     findings: Sequence[str],
 ) -> str:
-    """The picture in two widths (the style shows one), the table, and what is said under it.
+    """The picture in two widths (the style shows one) where there is one, the table, and what is said under it.
 
     `cells` are headings and rows as text; the columns in `left` are set to the left, the others to the right.
     """
@@ -43,8 +43,10 @@ def page(
     return element(
         "div",
         element("style", STYLE),
-        element("div", drawn[0], class_="wide"),
-        element("div", drawn[1], class_="narrow"),
+        *(
+            element("div", one, class_=name)
+            for one, name in zip(drawn or (), ("wide", "narrow"), strict=False)
+        ),
         element("div", table, class_="scroll"),
         *(element("p", escape(said)) for said in totals if said),
         *(element("pre", escape(said)) for said in findings),

@@ -49,6 +49,20 @@ class Checked(NamedTuple):
         pictures = {"data": self.pictures.document()} if self.pictures is not None else {}
         return self.net.document(self.findings) | {"fits": self.fits} | pictures
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the net's picture where it is a notation, the table, the totals and the findings."""
+        from convworks.arithmetic import notebook, summary
+
+        if isinstance(self.net, Design):
+            drawn, left = (self.net.svg(960), self.net.svg(360)), summary.LEFT
+        else:
+            from convworks.layers.tracing.trace import LEFT
+
+            drawn, left = None, LEFT
+        said = self.pictures.lines(self.input) if self.pictures is not None else []
+        found = [f"{MARKS[finding.level]} {finding}" for finding in self.findings]
+        return notebook.page(drawn, self.net.cells(), left, [*self.net.totals(), *said], found)
+
     def __str__(self) -> str:
         said = [self.table()]
         if self.pictures is not None:
