@@ -17,7 +17,7 @@ from quick_words import QUICK
 def boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A few shapes, and a ladder that takes a few boxes of them."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "MOST_EPOCHS": 1, "DRAWS": 10}.items():
+    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1), "DRAWS": 10}.items():
         monkeypatch.setattr(ladder, name, value)
     synthetic.write(
         Path("boxes"), task="detection", count=20, classes=2, size=(96, 96), seed=0, style="shapes", workers=1

@@ -47,7 +47,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few proposals, few pictures, one pass."""
-    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "MOST_EPOCHS": 1, "DRAWS": 10}.items():
+    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1), "DRAWS": 10}.items():
         monkeypatch.setattr(ladder, name, value)
 
 

@@ -55,10 +55,10 @@ LONGEST = 480
 """The longer side of a frame is no more than this, in pixels, unless it is said."""
 DRAWS = 200
 """Of pictures with replacement, for the interval."""
-LOOKING, EPOCHS = 0.6, 0.25
+LOOKING, LEARNING = 0.6, 0.25
 """Parts of the time: for what is computed for each proposal or picture, and for the epochs of the default."""
-FEWEST, PASSES, MOST_EPOCHS = 12, 8, 40
-"""Pictures that teach, at least; passes of the heads over them; epochs of the default, at most."""
+FEWEST, PASSES, EPOCHS = 12, 8, (12, 40)
+"""Pictures that teach, at least; passes of the heads over them; epochs of the default, at least and at most."""
 FRAME = 2.5
 """What a frame costs in an epoch of the default, as against a pass of the body over it."""
 SHOWN = 50
@@ -268,7 +268,7 @@ def _settled(prepared: Prepared, made: Model, minutes: float, threads: int) -> S
         width=width,
         proposals=PROPOSALS,
         passes=PASSES,
-        epochs=max(1, min(MOST_EPOCHS, int(60 * minutes * EPOCHS / (learn * FRAME * mapping)))),
+        epochs=max(EPOCHS[0], min(EPOCHS[1], int(60 * minutes * LEARNING / (learn * FRAME * mapping)))),
         backbone=made.net.backbone.name,
         stride=whole.info[-1].stride,
         threads=threads,

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from convworks.detectors import rcnn
 from convworks.detectors.answer import Answer
 from convworks.detectors.rcnn import Looked
+from convworks.detectors.presets import PRESETS
 from convworks.events import Progress
-from convworks.regions import pooling
 from convworks.studies.material import Material, Scene, last_map
 from convworks.studies.rungs import Budget, Learned, Place, Work
 from convworks.studies.shelf import Shelf
@@ -23,8 +23,8 @@ from convworks.training.signals import Stopping
 
 SIDE, CONTEXT = 96, 7
 """Pixels of a crop and of what surrounds its region: 16 of 227 in the paper; a smaller crop costs a fifth."""
-BINS, LEVELS = 3, (4, 2, 1)
-"""Cells a side of what is kept of a crop's map, and of the grids that SPP-net reads: 6, 3, 2 and 1 in the papers."""
+BINS = 3
+"""Cells a side of what is kept of a crop's map, each the largest value of four; 6 in the paper."""
 
 Features = Float[np.ndarray, "n d"]
 Reader = Callable[[Scene, Tensor], Features]
@@ -49,7 +49,7 @@ def learn_rcnn(material: Material, budget: Budget, place: Place) -> Generator[Pr
 
 def learn_spp(material: Material, budget: Budget, place: Place) -> Generator[Progress, None, Learned]:
     """The body gives one map of a picture, from which every proposal reads grids of its largest values."""
-    stage = material.body.info[-1]
+    reading, stage = PRESETS["spp"].read, material.body.info[-1]
     # A reader takes a cell to look at the middle of its square.
     shift = 0.0 if stage.centre is None else stage.stride / 2 - stage.centre
 
@@ -57,8 +57,7 @@ def learn_spp(material: Material, budget: Budget, place: Place) -> Generator[Pro
         maps = material.map(material.image(scene))[None]
         rows = torch.zeros(len(boxes), dtype=torch.int64)
         with torch.inference_mode():
-            grids = pooling.pyramid_pooled(maps, boxes + shift, rows, scale=1 / stage.stride, levels=LEVELS)
-            return grids.numpy()
+            return reading(maps, boxes + shift, rows, 1 / stage.stride).flatten(1).numpy()
 
     return (yield from _learned(material, place, "regions read from maps", read, _reads, None))
 

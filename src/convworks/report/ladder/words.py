@@ -13,7 +13,7 @@ from convworks.studies.rungs import RUNGS, Work
 
 BY_NAME = {rung.name: rung for rung in RUNGS}
 DOING = {"audit": "looking at the pictures"}
-HEADS = ("", "AP", "(95 %)", "AP50", "a picture", "boxes", "to train", "crops", "maps", "reads")
+HEADS = ("", "AP", "(95 %)", "AP50", "a picture", "its boxes", "to train", "crops", "maps", "reads")
 APART = (
     "The figures compare these steps with each other: the papers look at 2,000 boxes a picture, crop 227 pixels, and "
     "let the net learn along."
@@ -111,7 +111,7 @@ def verdict(ladder: Climb) -> str:
     if first is last:
         return f"{_title(first.rung)}: {measured(first)}"
     return (
-        f"From {_title(first.rung)} to {_title(last.rung)}: {seconds(first.seconds)} a picture became "
+        f"From {_title(first.rung)} to {_title(last.rung).replace('The', 'the')}: {seconds(first.seconds)} a picture became "
         f"{seconds(last.seconds)}, {times(first.seconds, last.seconds)}; AP went from {first.ap:.3f} to {last.ap:.3f}, "
         f"on {count(ladder.settled.measure, 'picture')} that nothing learned from."
     )
