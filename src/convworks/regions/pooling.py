@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import roi_align
+from torchvision.ops import roi_align, roi_pool
 
 WARP, CONTEXT = 227, 16
 """Pixels that R-CNN's net reads of a region, and how many of them on each side are what surrounds it."""
@@ -80,23 +80,10 @@ def pooled(
     The corners are rounded to cells, both of which belong to the region; bins begin at the cell that their edge falls
     in and end after the one that their end falls in, so neighbours may share cells. A bin without a cell gives 0.
 
-    Source: Fast R-CNN (1504.08083), section 2.1, with the rounding of its code.
+    Source: Fast R-CNN (1504.08083), section 2.1, with the rounding of its code; torchvision's operator.
     """
-    height, width = features.shape[-2:]
-    corners = _rounded(boxes * scale)
-    sides = (corners[:, 2:] - corners[:, :2] + 1).clamp(min=1)
-    columns = _bins(corners[:, 0], sides[:, 0], size[1], width)
-    lines = _bins(corners[:, 1], sides[:, 1], size[0], height)
-    lowest = torch.finfo(features.dtype).min
-    found: list[Tensor] = []
-    for row, across, down in zip(rows.tolist(), columns, lines, strict=True):
-        # Columns first, then lines: the largest of a bin is the largest of its columns' largest.
-        wide = features[row][:, :, None, :].masked_fill(~across[None, None], lowest).amax(-1)
-        found.append(wide[:, None].masked_fill(~down[None, :, :, None], lowest).amax(2))
-    if not found:
-        return features.new_zeros(0, features.shape[1], *size)
-    empty = ~(lines.any(-1)[:, None, :, None] & columns.any(-1)[:, None, None, :])
-    return torch.stack(found).masked_fill(empty, 0)
+    regions = torch.cat([rows.to(boxes.dtype)[:, None], boxes], 1)
+    return roi_pool(features, regions.to(features.dtype), size, scale)
 
 
 def pyramid_pooled(
@@ -148,18 +135,3 @@ def level(boxes: Float[Tensor, "n 4"], strides: Sequence[int]) -> Int[Tensor, "n
     side = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1).sqrt()
     place = torch.floor(4 + torch.log2(side / 224) + 1e-6) - math.log2(strides[0])
     return place.clamp(0, len(strides) - 1).long()
-
-
-def _rounded(values: Tensor) -> Int[Tensor, "n 4"]:
-    """To the nearest whole number, halves away from 0."""
-    return (values.sign() * (values.abs() + 0.5).floor()).long()
-
-
-def _bins(start: Tensor, side: Tensor, count: int, cells: int) -> Tensor:
-    """Which cells (n, count, cells) belong to each bin along one side of each region."""
-    step = side.to(torch.float32) / count
-    number = torch.arange(count, device=start.device, dtype=torch.float32)
-    first = (number * step[:, None]).floor().long() + start[:, None]
-    last = ((number + 1) * step[:, None]).ceil().long() + start[:, None]
-    cell = torch.arange(cells, device=start.device)
-    return (cell >= first.clamp(0, cells)[..., None]) & (cell < last.clamp(0, cells)[..., None])
