@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -73,14 +74,14 @@ class _CrossEntropyAndDice(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float64 if logits.dtype == torch.float64 else torch.float32)
         total = total.to(logits.device)
         down, across = (slice(turn // side % every, None, every) for side in (every, 1))
-        rows = _matrix(wanted.shape[1], logits.shape[2]).to(logits)[:, down]
-        columns = _matrix(wanted.shape[2], logits.shape[3]).to(logits)[:, across]
+        rows = _enlarging(logits, logits.shape[2], wanted.shape[1])[down]
+        columns = _enlarging(logits, logits.shape[3], wanted.shape[2])[across]
         for place, (small, map_) in enumerate(zip(logits, wanted[:, down, across], strict=True)):
-            grown = rows.T @ (small @ columns)
+            grown = rows @ (small @ columns.T)
             loss, of_pixels = _one(grown.flatten(1), map_.flatten().long(), weights, dice, learns)
             total = total + loss
             if gradient is not None and of_pixels is not None:
-                gradient[place] = rows @ (of_pixels.view(grown.shape) @ columns.T)
+                gradient[place] = rows.T @ (of_pixels.view(grown.shape) @ columns)
         ctx.gradient = gradient
         return total
 
@@ -129,9 +130,9 @@ def _one(
 
 def _gathered(gradient: Float[Tensor, "*n k h w"], size: Size) -> Float[Tensor, "*n k h2 w2"]:
     """The gradient for logits of `size` from that for their enlarged form: bilinear enlarging, transposed."""
-    rows = _matrix(gradient.shape[-2], size[0]).to(gradient)
-    columns = _matrix(gradient.shape[-1], size[1]).to(gradient)
-    return rows @ (gradient @ columns.T)
+    rows = _enlarging(gradient, size[0], gradient.shape[-2])
+    columns = _enlarging(gradient, size[1], gradient.shape[-1])
+    return rows.T @ (gradient @ columns)
 
 
 def laid(x: Float[Tensor, "n c h w"], size: Size, start: float, step: float) -> Float[Tensor, "n c h2 w2"]:
@@ -139,29 +140,26 @@ def laid(x: Float[Tensor, "n c h w"], size: Size, start: float, step: float) -> 
 
     Beyond the map its border goes on.
     """
-    rows, columns = (
-        reading(length, to, start, step).to(x) for length, to in zip(x.shape[-2:], size, strict=True)
-    )
     lines = x.permute(0, 2, 3, 1)
     n, height, width, channels = lines.shape
+    rows = torch.from_numpy(reading(height, size[0], start, step)).to(x)
+    columns = torch.from_numpy(reading(width, size[1], start, step)).to(x)
     tall = (rows @ lines.reshape(n, height, width * channels)).view(n, size[0], width, channels)
     return (columns @ tall).permute(0, 3, 1, 2)
 
 
-@lru_cache(maxsize=64)
-def reading(length: int, to: int, start: float, step: float) -> Float[Tensor, "t l"]:
+@lru_cache(maxsize=256)
+def reading(length: int, to: int, start: float, step: float) -> Float[np.ndarray, "t l"]:
     """The share of each of `length` cells of a line in each of `to` places, the first at `start`, `step` apart.
 
     >>> reading(2, 4, -0.25, 0.5).tolist()  # the line enlarged to twice its length
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    with torch.inference_mode(mode=False):  # a tensor made while predicting could not be trained with
-        places = (start + step * torch.arange(to, dtype=torch.float64)).clamp(0, length - 1)
-        return (1 - (places[:, None] - torch.arange(length)).abs()).clamp(min=0).float()
+    places = np.clip(start + step * np.arange(to), 0, length - 1)
+    return np.maximum(1 - np.abs(places[:, None] - np.arange(length)), 0)
 
 
-@lru_cache(maxsize=64)
-def _matrix(large: int, small: int) -> Float[Tensor, "s l"]:
-    """How much each of `small` cells has in each of `large` pixels of a line."""
-    with torch.inference_mode(mode=False):
-        return F.interpolate(torch.eye(small, dtype=torch.float64)[None], large, mode="linear")[0]
+def _enlarging(x: Tensor, small: int, large: int) -> Float[Tensor, "l s"]:
+    """The share of each of `small` cells in each of `large` pixels of the same line, like `x`."""
+    step = small / large
+    return torch.from_numpy(reading(small, large, step / 2 - 0.5, step)).to(x)
