@@ -19,7 +19,7 @@ from convworks.arithmetic.spec import (
 )
 from convworks.arithmetic.straight import pairs
 from convworks.arithmetic.walk import Row, Walk
-from convworks.arithmetic.window import Slide
+from convworks.arithmetic.window import Grade, Slide
 
 if TYPE_CHECKING:
     from convworks.arithmetic.mend import Fix
@@ -91,18 +91,18 @@ def _short(layer: Layer) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def is_unremarkable(row: Row) -> bool:
-    """Whether nothing is to be said of a layer."""
+def is_unremarkable(layer: Layer | None, grade: Grade) -> bool:
+    """Whether nothing is to be said of a layer that fits so."""
     return (
-        row.grade == "fits"
-        and not isinstance(row.layer, TransposedConv)
-        and getattr(row.layer, "padding", None) != "same"
+        grade == "fits"
+        and not isinstance(layer, TransposedConv)
+        and getattr(layer, "padding", None) != "same"
     )
 
 
 def of_row(row: Row, place: str, mended: Callable[[], tuple[Fix, ...]]) -> Iterator[Finding]:
     """What is to be said of one layer at this place; `mended` is asked for fixes only where one is needed."""
-    if is_unremarkable(row):
+    if is_unremarkable(row.layer, row.grade):
         return
     if row.error is not None:
         offered = mended()

@@ -39,10 +39,12 @@ def advise(followed: Followed, objects: Sequence[float] = ()) -> list[Finding]:
 def _of_operator(followed: Followed, operator: Operator) -> Iterator[Finding]:
     if operator.error is not None and followed.unfinished:
         return
+    if not operator.odd and operator.error is None and is_unremarkable(operator.layer, operator.grade):
+        return
     row = row_of(operator)
-    if row is not None and not is_unremarkable(row):
+    if row is not None:
         yield from of_row(row, where(operator), lambda: fixes(followed, operator))
-    elif row is None and operator.error is not None:
+    elif operator.error is not None:
         yield Finding(
             level="error",
             code="impossible" if operator.call else "raised",
