@@ -9,7 +9,7 @@ import pytest
 
 from convworks.cli.main import main
 from convworks.data import synthetic
-from convworks.studies import ladder
+from convworks.studies import ladder, settle
 from quick_words import QUICK
 
 
@@ -17,8 +17,9 @@ from quick_words import QUICK
 def boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A few shapes, and a ladder that takes a few boxes of them."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1), "DRAWS": 10}.items():
-        monkeypatch.setattr(ladder, name, value)
+    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1)}.items():
+        monkeypatch.setattr(settle, name, value)
+    monkeypatch.setattr(ladder, "DRAWS", 10)
     synthetic.write(
         Path("boxes"), task="detection", count=20, classes=2, size=(96, 96), seed=0, style="shapes", workers=1
     )

@@ -16,7 +16,7 @@ from convworks.data import synthetic
 from convworks.data.record import DataSet
 from convworks.errors import DataError, RecipeError, RunError
 from convworks.events import Interrupted, Progress
-from convworks.studies import ladder
+from convworks.studies import ladder, settle
 from convworks.studies.ladder import Begun, Measured
 from convworks.studies.rows import Climb, kept
 from convworks.studies.rungs import RUNGS, Work
@@ -47,8 +47,9 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few proposals, few pictures, one pass."""
-    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1), "DRAWS": 10}.items():
-        monkeypatch.setattr(ladder, name, value)
+    for name, value in {"PROPOSALS": 12, "FEWEST": 4, "PASSES": 1, "EPOCHS": (1, 1)}.items():
+        monkeypatch.setattr(settle, name, value)
+    monkeypatch.setattr(ladder, "DRAWS", 10)
 
 
 def gone_up(stream: Iterator[ladder.Said]) -> tuple[list[ladder.Said], Climb | None]:
@@ -130,8 +131,8 @@ def test_what_cannot_be_climbed_is_said(shapes: DataSet, tmp_path: Path) -> None
 
 def test_pictures_are_taken_evenly() -> None:
     rows = list(range(100))
-    assert ladder.spread(rows, 200) == rows
-    assert ladder.spread(rows, 1) == [0]
-    some = ladder.spread(rows, 12)
+    assert settle.spread(rows, 200) == rows
+    assert settle.spread(rows, 1) == [0]
+    some = settle.spread(rows, 12)
     assert len(set(some)) == 12 and some[0] == 0 and some[-1] == 99
     assert np.diff(some).max() - np.diff(some).min() <= 1

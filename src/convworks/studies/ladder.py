@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -21,46 +21,27 @@ from torchvision.ops import box_iou
 
 from convworks.data.glance import glance
 from convworks.data.record import DataSet
-from convworks.detectors import rcnn
 from convworks.errors import DataError, RecipeError, unknown
 from convworks.evaluation.uncertainty import bootstrap
 from convworks.events import Event, Interrupted, Progress
-from convworks.model import Model
 from convworks.recipe.scenes import frame_side
 from convworks.samples import Detection
-from convworks.studies.machines import CONTEXT, SIDE
-from convworks.studies.material import (
-    Material,
-    Scene,
-    body_of,
-    evidence_of,
-    gathered,
-    last_map,
-    scene,
-    searched,
-)
+from convworks.studies import settle
+from convworks.studies.material import Material, annotated, evidence_of, example_of, gathered
 from convworks.studies.rows import Climb, Row, Settled, keep, kept
 from convworks.studies.rungs import RUNGS, Budget, Learn, Learned, Name, Place, Rung, Work
 from convworks.studies.shelf import Shelf
 from convworks.tasks import detection
-from convworks.training import plan, settle
-from convworks.training.prepare import Prepared
+from convworks.training import plan
+from convworks.training.settle import machine
 from convworks.training.signals import Stop, Stopping, stopping
 from convworks.training.team import Team
 
 MINUTES = 20.0
-PROPOSALS = 200
-"""Boxes of selective search that are looked at in a picture: the papers take 2,000, on another machine."""
 LONGEST = 480
 """The longer side of a frame is no more than this, in pixels, unless it is said."""
 DRAWS = 200
 """Of pictures with replacement, for the interval."""
-LOOKING, LEARNING = 0.6, 0.25
-"""Parts of the time: for what is computed for each proposal or picture, and for the epochs of the default."""
-FEWEST, PASSES, EPOCHS = 12, 8, (12, 40)
-"""Pictures that teach, at least; passes of the heads over them; epochs of the default, at least and at most."""
-FRAME = 2.5
-"""What a frame costs in an epoch of the default, as against a pass of the body over it."""
 SHOWN = 50
 """Finds in the example that are kept."""
 
@@ -143,23 +124,23 @@ def _begun(
     if given.get("data.input_size", "auto") == "auto":
         given["data.input_size"] = min(frame_side(glance(dataset))[0], LONGEST)
     recipe, prepared, backbone = yield from plan.progressing(dataset, given, Team())
-    _, threads, _ = settle.machine(recipe.compute)
+    _, threads, _ = machine(recipe.compute)
     torch.set_num_threads(threads)
     made = plan.new_model(recipe, prepared, backbone, out.name, torch.device("cpu"))
-    settled = before.settled if before else _settled(prepared, made, asked["minutes"], threads)
+    settled = before.settled if before else settle.settled(prepared, made, asked["minutes"], threads)
     rows = {
-        "learn": spread(prepared.learn.tolist(), settled.learn),
-        "tune": spread(prepared.tune.tolist(), settled.tune),
-        "measure": spread(prepared.measure.tolist(), settled.measure),
+        "learn": settle.spread(prepared.learn.tolist(), settled.learn),
+        "tune": settle.spread(prepared.tune.tolist(), settled.tune),
+        "measure": settle.spread(prepared.measure.tolist(), settled.measure),
     }
     material = gathered(prepared, recipe, made, rows, settled.proposals, Shelf(out / "kept"))
-    example = _example(material.measure)
+    example = example_of(material.measure)
     ladder = before or Climb(
         root=asked["data"],
         classes=material.classes,
         settled=settled,
         example=example.path,
-        objects=len(example.truth.boxes),
+        annotated=annotated(example, material.classes),
         rows=(),
         asked=asked,
     )
@@ -241,64 +222,3 @@ def measured(
         looking=work,
         found=replace(shown, found=shown.found[:SHOWN]),
     )
-
-
-def _settled(prepared: Prepared, made: Model, minutes: float, threads: int) -> Settled:
-    """How many pictures there is time for, by what a few of them cost here."""
-    body = last_map(whole := body_of(made.net.backbone))
-    first = scene(prepared, made, int(prepared.learn[0]))
-    image = torch.from_numpy(made.preprocessing.normalise(first.frame).copy())
-    searching, boxes = _timed(lambda: searched(first.frame, PROPOSALS))
-    with torch.inference_mode():
-        mapping, _ = _timed(lambda: body(image[None].contiguous(memory_format=torch.channels_last)))
-    some = torch.from_numpy(boxes[: rcnn.AT_ONCE])
-    cropping, _ = _timed(lambda: rcnn.cropped(body, image, some, side=SIDE, context=CONTEXT))
-    crop = cropping / max(len(some), 1)
-    # Maps are computed for three steps; a region is cut out once, and read from maps in three of them.
-    picture = searching + 3 * mapping + 2 * PROPOSALS * crop
-    room = int(60 * minutes * LOOKING / picture)
-    measure = min(len(prepared.measure), max(FEWEST, room // 3))
-    learn = min(len(prepared.learn), max(FEWEST, room - measure))
-    height, width = made.preprocessing.seen
-    return Settled(
-        learn=learn,
-        tune=min(len(prepared.tune), max(FEWEST // 2, learn // 6)),
-        measure=measure,
-        height=height,
-        width=width,
-        proposals=PROPOSALS,
-        passes=PASSES,
-        epochs=max(EPOCHS[0], min(EPOCHS[1], int(60 * minutes * LEARNING / (learn * FRAME * mapping)))),
-        backbone=made.net.backbone.name,
-        stride=whole.info[-1].stride,
-        threads=threads,
-    )
-
-
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """The seconds of the second time, and what it gave."""
-    work()
-    began = time.perf_counter()
-    given = work()
-    return time.perf_counter() - began, given
-
-
-def spread(rows: Sequence[int], count: int) -> list[int]:
-    """`count` of the rows, evenly over all of them.
-
-    >>> spread([3, 4, 5, 6, 7], 3)
-    [3, 5, 7]
-    """
-    if count >= len(rows) or count < 2:
-        return list(rows[:count])
-    return [rows[round(place * (len(rows) - 1) / (count - 1))] for place in range(count)]
-
-
-def _example(scenes: Sequence[Scene]) -> Scene:
-    """A picture that shows much and is not crowded: of those with most classes, the one of the median number."""
-    most = max(len(one.truth.labels.unique()) for one in scenes)
-    rich = sorted(
-        (one for one in scenes if len(one.truth.labels.unique()) == most),
-        key=lambda one: (len(one.truth.boxes), one.path),
-    )
-    return rich[len(rich) // 2]

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from convworks.detectors import rcnn
 from convworks.detectors.answer import Answer
-from convworks.detectors.rcnn import Looked
 from convworks.detectors.presets import PRESETS
+from convworks.detectors.rcnn import Looked
 from convworks.events import Progress
 from convworks.studies.material import Material, Scene, last_map
 from convworks.studies.rungs import Budget, Learned, Place, Work

@@ -20,7 +20,7 @@ from convworks.geometry.move import Move
 from convworks.model import Model
 from convworks.recipe.options import Recipe
 from convworks.regions.selective_search import selective_search
-from convworks.samples import COUNTED, Detection, Sample
+from convworks.samples import COUNTED, Detection, Found, Sample
 from convworks.studies.shelf import Shelf
 from convworks.tasks.contract import Evidence
 from convworks.tasks.detection import observe, restore
@@ -174,3 +174,25 @@ def gathered(
 def evidence_of(prediction: Detection, seen: Scene, classes: Sequence[str]) -> Evidence:
     """What a prediction says for or against the step that made it."""
     return observe(prediction, seen.sample, classes)
+
+
+def annotated(seen: Scene, classes: Sequence[str]) -> Detection:
+    """What is in a picture, as if it had been found."""
+    counted = seen.sample.aside == COUNTED
+    boxes: list[list[float]] = seen.sample.boxes[counted].tolist()
+    labels: list[int] = seen.sample.labels[counted].tolist()
+    found = tuple(
+        Found(name=classes[label], probability=1.0, box=(box[0], box[1], box[2], box[3]))
+        for box, label in zip(boxes, labels, strict=True)
+    )
+    return Detection(found=found, size=(seen.sample.image.shape[1], seen.sample.image.shape[0]))
+
+
+def example_of(scenes: Sequence[Scene]) -> Scene:
+    """A picture that shows much and is not crowded: of those with most classes, the one of the median number."""
+    most = max(len(one.truth.labels.unique()) for one in scenes)
+    rich = sorted(
+        (one for one in scenes if len(one.truth.labels.unique()) == most),
+        key=lambda one: (len(one.truth.boxes), one.path),
+    )
+    return rich[len(rich) // 2]

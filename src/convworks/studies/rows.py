@@ -67,14 +67,14 @@ class Row:
 class Climb:
     """A ladder as far as it was climbed: the data, what was settled, the rows in the order of the history.
 
-    `example` is a measured picture by its path, `objects` how many are in it; `asked` is what the ladder was asked for.
+    `example` is a measured picture by its path, `annotated` what is in it; `asked` is what the ladder was asked for.
     """
 
     root: str
     classes: tuple[str, ...]
     settled: Settled
     example: str
-    objects: int
+    annotated: Detection
     rows: tuple[Row, ...]
     asked: Mapping[str, Any]
 
@@ -82,7 +82,8 @@ class Climb:
         """All of it for JSON, numbers that are not known as null; `from_dict` reads it back."""
         rows = [asdict(row) | {"found": row.found.to_dict()} for row in self.rows]
         plain = [{name: _known(value) for name, value in row.items()} for row in rows]
-        return {"format": FORMAT} | asdict(self) | {"asked": dict(self.asked), "rows": plain}
+        told = {"asked": dict(self.asked), "annotated": self.annotated.to_dict(), "rows": plain}
+        return {"format": FORMAT} | asdict(self) | told
 
     @staticmethod
     def from_dict(told: Mapping[str, Any]) -> Climb:
@@ -92,7 +93,7 @@ class Climb:
             classes=tuple(told["classes"]),
             settled=Settled(**told["settled"]),
             example=told["example"],
-            objects=told["objects"],
+            annotated=_detection(told["annotated"]),
             rows=tuple(_row(row) for row in told["rows"]),
             asked=told["asked"],
         )
@@ -121,22 +122,23 @@ def keep(out: Path, ladder: Climb) -> None:
 
 
 def _row(told: Mapping[str, Any]) -> Row:
-    found = told["found"]
     values: dict[str, Any] = {name: math.nan if value is None else value for name, value in told.items()}
     return Row(
         **values
         | {
             "learning": Work(**told["learning"]),
             "looking": Work(**told["looking"]),
-            "found": Detection(
-                found=tuple(
-                    Found(name=one["class"], probability=one["probability"], box=tuple(one["box"]))
-                    for one in found["found"]
-                ),
-                size=tuple(found["size"]),
-            ),
+            "found": _detection(told["found"]),
         }
     )
+
+
+def _detection(told: Mapping[str, Any]) -> Detection:
+    found = tuple(
+        Found(name=one["class"], probability=one["probability"], box=tuple(one["box"]))
+        for one in told["found"]
+    )
+    return Detection(found=found, size=tuple(told["size"]))
 
 
 def _known(value: Any) -> Any:

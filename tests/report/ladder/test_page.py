@@ -68,7 +68,7 @@ def climb(tmp_path: Path) -> Climb:
             threads=1,
         ),
         example="x<y.png",
-        objects=1,
+        annotated=Detection(found=(Found(name="c", probability=1.0, box=(8, 8, 30, 30)),), size=(80, 60)),
         rows=tuple(row(rung, 0.2 + 0.05 * place) for place, rung in enumerate(SPENT)),
         asked={},
     )
@@ -94,7 +94,7 @@ def test_every_step_is_told_drawn_and_shown(climb: Climb) -> None:
     parser = Nested()
     parser.feed(html)
     assert not parser.open
-    assert html.count("data:image/webp") == 5
+    assert html.count("data:image/webp") == 6
     for rung in SPENT:
         assert words.BY_NAME[rung].title in html
         assert words.sentences(rung)[0].partition("`")[0] in html

@@ -14,6 +14,7 @@ Glyph = Callable[[float, float, Often], list[Child]]
 WIDTH, HIGH = 96, 66  # pixels of a glyph
 GAP = 22  # pixels above what stands under it
 ROW = 92  # pixels from part to part on a phone
+EDGE = 14  # pixels beside the first and the last, for what is written under them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +37,15 @@ def diagram(parts: Sequence[Part], said: str, caption: Child) -> Markup:
 
 
 def _across(parts: Sequence[Part], width: int) -> tuple[int, list[Child]]:
-    step = (width - WIDTH) / max(len(parts) - 1, 1)
+    step = (width - WIDTH - 2 * EDGE) / (len(parts) - 1)
     drawn: list[Child] = []
     for number, part in enumerate(parts):
-        left = number * step if len(parts) > 1 else 0.0
+        left = EDGE + number * step
         middle = left + WIDTH / 2
         drawn += part.glyph(left, 4, part.kind)
-        anchor = "start" if not number else "end" if number == len(parts) - 1 else "middle"
-        place = left if not number else left + WIDTH if number == len(parts) - 1 else middle
         drawn += [
-            text(place, HIGH + GAP, part.said, "label", anchor),
-            text(place, HIGH + GAP + 18, part.often, f"often {part.kind}", anchor),
+            text(middle, HIGH + GAP, part.said, "label", "middle"),
+            text(middle, HIGH + GAP + 18, part.often, f"often {part.kind}", "middle"),
         ]
         if number + 1 < len(parts):
             drawn += _arrow(left + WIDTH + 8, 4 + HIGH / 2, left + step - 8, 4 + HIGH / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from convworks.data.names import shown
 from convworks.report.demonstrations.chart import Axis
@@ -15,6 +16,7 @@ from convworks.report.markup import Child, Markup, section, table, tag
 from convworks.report.page import page
 from convworks.report.pictures import Album
 from convworks.report.wording import count, duration
+from convworks.samples import Box, Detection
 from convworks.studies.rows import Climb, Row
 
 HEIGHT, LEFT, TOP, BOTTOM = 320, 52, 34, 46
@@ -162,78 +164,78 @@ def _chart(ladder: Climb) -> Markup:
 
 
 def _work(ladder: Climb) -> Markup:
-    rows = []
+    looking: list[list[Child]] = []
+    learning: list[list[Child]] = []
     for row in ladder.rows:
+        title = words.BY_NAME[row.rung].title
         each = words.a_picture(row.looking, ladder.settled.measure)
-        rows.append(
-            [
-                words.BY_NAME[row.rung].title,
-                *(f"{each[name]:,.0f}" for name in ("proposals", "crops", "maps", "reads")),
-                *(f"{getattr(row.learning, name):,}" for name in ("crops", "maps", "reads")),
-                f"{duration(row.preparing)} of {duration(row.training)}"
-                if row.preparing
-                else "each epoch anew",
-            ]
-        )
-    heads = (
-        "Step",
-        "Boxes",
-        "Crops",
-        "Maps",
-        "Reads",
-        "Crops to learn",
-        "Maps to learn",
-        "Reads to learn",
-        "Features",
-    )
+        looking.append([title, *(f"{each[name]:,.0f}" for name in ("proposals", "crops", "maps", "reads"))])
+        counts = (f"{getattr(row.learning, name):,}" for name in ("crops", "maps", "reads"))
+        spent = duration(row.preparing) if row.preparing else "each epoch anew"
+        learning.append([title, *counts, spent, duration(row.training)])
     return section(
         "work",
         "What was computed how often",
         tag(
             "p",
-            "For one picture: boxes proposed, crops that went through the net, maps of the whole picture, and regions "
-            "read from a map. Then the same for learning, and how much of its time boxes, maps and features took.",
+            "Boxes that were proposed, crops that went through the net, maps of whole pictures, and regions that were "
+            "read from a map.",
         ),
-        table(heads, rows, numbers=range(1, 9)),
+        table(
+            ("Step", "Boxes", "Crops", "Maps", "Reads"),
+            looking,
+            caption="For one picture, on average",
+            numbers=range(1, 5),
+        ),
+        table(
+            ("Step", "Crops", "Maps", "Reads", "Boxes and features", "All of it"),
+            learning,
+            caption=f"To learn from {count(ladder.settled.learn, 'picture')}",
+            numbers=range(1, 6),
+        ),
     )
 
 
 def _sights(ladder: Climb, album: Album) -> Markup:
     if not ladder.rows:
         return Markup()
-    width, height = ladder.rows[0].found.size
+    number = len(ladder.annotated.found)
+    width, height = ladder.annotated.size
     image = album.open(ladder.example, PICTURE * min(width, height) // max(width, height))
-    cards: list[Markup] = []
-    for row in ladder.rows:
-        best = row.found.found[: ladder.objects]
+
+    def card(title: str, below: str, shown_boxes: Detection, unsaid: bool) -> Markup:
         picture = None
         if image is not None:
             share = image.shape[1] / width
-            found = [
-                (one.name, one.probability, tuple(share * edge for edge in one.box)) for one in reversed(best)
-            ]
-            picture = boxes_on(image, found, ladder.classes)  # pyright: ignore[reportArgumentType]
-        title = words.BY_NAME[row.rung].title
-        cards.append(
-            tag(
-                "li",
-                album.whole(picture, f"{shown(ladder.example)} with what {title} found: {row.found}"),
-                tag("p", title, class_="what"),
-                tag("p", f"AP {row.ap:.3f}, {words.seconds(row.seconds)}", class_="path"),
-            )
+            found: list[tuple[str, float, Box]] = []
+            for one in reversed(shown_boxes.found[:number]):
+                left, top, right, bottom = (share * edge for edge in one.box)
+                found.append((one.name, math.nan if unsaid else one.probability, (left, top, right, bottom)))
+            picture = boxes_on(image, found, ladder.classes)
+        said = f"{ladder.example}, {title}: {replace(shown_boxes, found=shown_boxes.found[:number])}"
+        return tag(
+            "li",
+            album.whole(picture, said),
+            tag("p", title, class_="what"),
+            tag("p", below, class_="path"),
         )
-    said = (
-        f"{shown(ladder.example)} holds {count(ladder.objects, 'object')}; of each step the {ladder.objects} boxes are "
-        "drawn of which it is surest. The scores of machines and of nets are not on one scale."
+
+    cards = [card("As it is annotated", count(number, "object"), ladder.annotated, True)]
+    for row in ladder.rows:
+        below = f"AP {row.ap:.3f}, {words.seconds(row.seconds)}"
+        cards.append(card(words.BY_NAME[row.rung].title, below, row.found, False))
+    told = (
+        f"Of each step the {number} boxes are drawn of which it is surest, as many as there are objects in "
+        f"{shown(ladder.example)}. The scores of machines and of nets are not on one scale."
     )
-    return section("sights", "The same picture", tag("p", said), tag("ul", cards, class_="shots sights"))
+    return section("sights", "The same picture", tag("p", told), tag("ul", cards, class_="shots sights"))
 
 
 def _limits(ladder: Climb) -> Markup:
     settled = ladder.settled
     same = (
         f"All steps learn from the same {count(settled.learn, 'picture')} and none changes the net: what differs "
-        "is what is computed where. Trained whole, `convworks train` finds more."
+        "is what is computed where. Trained whole, as convworks train does, the default finds more."
     )
     long = (
         f"Fast and Faster R-CNN learn for {count(settled.passes, 'pass', 'passes')} over the pictures as they are, the "

@@ -111,9 +111,9 @@ def verdict(ladder: Climb) -> str:
     if first is last:
         return f"{_title(first.rung)}: {measured(first)}"
     return (
-        f"From {_title(first.rung)} to {_title(last.rung).replace('The', 'the')}: {seconds(first.seconds)} a picture became "
-        f"{seconds(last.seconds)}, {times(first.seconds, last.seconds)}; AP went from {first.ap:.3f} to {last.ap:.3f}, "
-        f"on {count(ladder.settled.measure, 'picture')} that nothing learned from."
+        f"From {_title(first.rung)} to {_title(last.rung).replace('The', 'the')}: {seconds(first.seconds)} a picture "
+        f"became {seconds(last.seconds)}, {times(first.seconds, last.seconds)}; AP went from {first.ap:.3f} to "
+        f"{last.ap:.3f}, on {count(ladder.settled.measure, 'picture')} that nothing learned from."
     )
 
 
@@ -170,7 +170,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "default": (
         "There is no second look: every cell of a small pyramid of maps says at once what it sees and where that ends.",
-        "No region is read by itself and no anchor has to be chosen; it is what `convworks train` trains on boxes, "
+        "No region is read by itself and no anchor has to be chosen; it is what convworks train trains on boxes, "
         "here with the body as frozen as that of the others.",
     ),
 }
