@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convworks.report.drawn import boxes_on, drawn
+from convworks.data.raster import to_runs
+from convworks.report.drawn import boxes_on, drawn, masks_on
 from convworks.report.overlay import colours
 from convworks.samples import Classification, Detection, Found, Localization, Segmentation
 
@@ -45,3 +46,16 @@ def test_every_kind_of_answer_is_drawn_in_its_way() -> None:
     half[:, 80:] = 1
     painted = drawn(grey(), Segmentation(class_map=half, names=NAMES), NAMES)
     assert (painted[5, 5] != painted[5, 150]).any()
+
+
+def test_a_mask_is_drawn_over_its_pixels_with_a_light_edge() -> None:
+    mask = np.zeros((120, 160), np.bool_)
+    mask[40:80, 50:100] = True
+    one = Found(name="dog", probability=0.9, box=(50, 40, 100, 80), runs=to_runs(mask))
+    made = masks_on(grey(), [(1, one.runs)], colours(2))
+    assert (made[~mask] == 128).all()
+    assert (made[40, 50:100] == 255).all()
+    inner = made[60, 75].astype(int) - 128
+    assert (np.sign(inner) == np.sign(colours(2)[1].astype(int) - 128)).all()
+    whole = drawn(grey(), Detection(found=(one,), size=(160, 120)), NAMES)
+    assert (whole[60, 75] == made[60, 75]).all()
