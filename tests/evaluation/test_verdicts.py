@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +169,17 @@ def test_a_loss_that_was_still_falling_asks_for_more_epochs() -> None:
     assert "8% an epoch" in found.evidence
     assert diagnose(falling[:8]) == (), "the epochs are not over yet"
     assert diagnose(HEALTHY) == ()
+
+
+def test_what_is_judged_every_fourth_epoch_falls_by_so_much_an_epoch() -> None:
+    tuning = [2.0 * 0.92 ** (n / 4) for n in range(40)]
+    every = epochs_of([2.0 * 0.98**n for n in range(40)], tuning)
+    some = [epoch if epoch.epoch % 4 == 0 else replace(epoch, of=0, tuning_loss=math.nan) for epoch in every]
+    assert "2% an epoch" in only(diagnose(some), "still-improving").evidence
+    slow = [
+        replace(epoch, tuning_loss=epoch.tuning_loss ** (1 / 4) if epoch.of else math.nan) for epoch in some
+    ]
+    assert diagnose(slow) == (), "half a percent an epoch is level"
 
 
 def test_a_small_set_says_how_well_a_score_is_known() -> None:

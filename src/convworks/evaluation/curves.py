@@ -23,6 +23,7 @@ STEP = 3.0  # the mean of two epochs counts as risen from this many noises on,
 CLIMB = 2.5  # and three rises in a row from this many on,
 LENGTH = 0.4  # each more by this for every e-fold of epochs, as a long curve has more chances to err;
 RISE = 0.05  # and never below this share of the lowest loss
+LEVEL = 0.01  # a tuning loss that falls by less than this share an epoch is level
 FALL = 0.03  # training must have fallen by this share meanwhile
 TINY = 1e-9
 
@@ -110,7 +111,7 @@ def still_falling(tuning: Sequence[float]) -> float | None:
     spread = math.sqrt((len(last) ** 3 - len(last)) / 12)
     falling = slope + 2 * noise(levels) / spread < 0 and min(levels) >= min(levels[-2:])
     share = 1 - math.exp(slope)
-    return share if falling and share >= 0.01 else None
+    return share if falling and share >= LEVEL else None
 
 
 def _logarithms(losses: Sequence[float]) -> list[float]:

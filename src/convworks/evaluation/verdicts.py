@@ -196,6 +196,10 @@ def _still_improving(epochs: Sequence[EpochEnded], values: Mapping[str, Any]) ->
     share = curves.still_falling([epoch.tuning_loss for epoch in epochs])
     if share is None:
         return None
+    apart = (epochs[-1].epoch - epochs[0].epoch) / (len(epochs) - 1)
+    share = 1 - (1 - share) ** (1 / apart)  # of one epoch, where not all of them were judged
+    if share < curves.LEVEL:
+        return None
     planned = int(values.get("optimiser.epochs", epochs[-1].epochs))
     return Finding(
         code="still-improving",

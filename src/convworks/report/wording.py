@@ -225,14 +225,14 @@ def _millions(parameters: int) -> str:
 
 
 def classes(counts: Mapping[str, int]) -> str:
-    """How many classes and how large: each by name where they are few.
+    """How many classes and how large: each by name where they are few; how many where none was counted.
 
-    >>> classes({"ant": 60, "bee": 60, "wasp": 60})
-    '3 classes (60 each)'
+    >>> classes({"ant": 60, "bee": 60, "wasp": 60}), classes({"road": 0, "sky": 0})
+    ('3 classes (60 each)', '2 classes')
     """
     sizes = sorted(counts.values())
-    if not sizes:
-        return "0 classes"
+    if not any(sizes):
+        return count(len(sizes), "class", "classes")
     if sizes[0] == sizes[-1]:
         each = f"{sizes[0]:,} each"
     elif len(sizes) <= 4:

@@ -37,7 +37,9 @@ def data(story: Story) -> Markup:
 
 
 def _classes(found: DataFound) -> Markup:
-    most = max(found.counts.values(), default=1) or 1
+    most = max(found.counts.values(), default=0)
+    if not most:  # pixels have classes, not images
+        return tag("p", f"Classes: {', '.join(sorted(found.counts))}.")
     rows: list[list[Child]] = [
         [name, f"{size:,}", meter(size / most, "one")] for name, size in sorted(found.counts.items())
     ]
