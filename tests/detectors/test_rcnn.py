@@ -283,7 +283,7 @@ def test_a_search_around_each_find_sharpens_what_the_ramp_taught() -> None:
     read, pictures, unseen, features = deep()
     judge = rcnn.learned(pictures, 3, rcnn.with_ramp)
     believed = rcnn.surfaces(judge, pictures)
-    some = list(zip(unseen, features, strict=True))[:25]
+    some = list(zip(unseen, features, strict=True))[:8]
     plain = [rcnn.answered(judge, one.boxes, seen, (SIDE, SIDE)) for one, seen in some]
     searched = [
         rcnn.bayes_refined(

@@ -123,14 +123,9 @@ def keep(out: Path, ladder: Climb) -> None:
 
 def _row(told: Mapping[str, Any]) -> Row:
     values: dict[str, Any] = {name: math.nan if value is None else value for name, value in told.items()}
-    return Row(
-        **values
-        | {
-            "learning": Work(**told["learning"]),
-            "looking": Work(**told["looking"]),
-            "found": _detection(told["found"]),
-        }
-    )
+    values["learning"], values["looking"] = Work(**told["learning"]), Work(**told["looking"])
+    values["found"] = _detection(told["found"])
+    return Row(**values)
 
 
 def _detection(told: Mapping[str, Any]) -> Detection:

@@ -33,7 +33,7 @@ class Shelf:
         made = make()
         seconds = time.perf_counter() - began
         content = io.BytesIO()
-        np.savez(content, **{**made, SECONDS: np.array(seconds)})
+        np.savez(content, allow_pickle=False, **made, **{SECONDS: np.array(seconds)})
         write_whole(path, content.getvalue())
         return made, seconds
 
