@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-
-from convworks.layers.tracing.recorder import Recorder
 
 META = torch.device("meta")
 
@@ -32,10 +30,6 @@ class Call(NamedTuple):
     def in_place(self) -> bool:
         """Whether it writes into its first argument."""
         return self.name.endswith("_") and not self.name.endswith("__")
-
-
-Rule: TypeAlias = Callable[[Recorder, Call], Any]
-"""Notes a call and gives its result."""
 
 
 def tensors_in(values: Iterable[Any]) -> list[Tensor]:

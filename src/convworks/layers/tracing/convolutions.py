@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from convworks.arithmetic.spec import NO_PADDING, Conv, DepthwiseConv, Padding, Pointwise, TransposedConv
-from convworks.layers.tracing.call import Call, Rule
-from convworks.layers.tracing.recorder import Recorder
+from convworks.layers.tracing.call import Call
+from convworks.layers.tracing.recorder import Recorder, Rule
 from convworks.layers.tracing.value import lost, plain
 from convworks.layers.tracing.windows import pair, sides, slid
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from convworks.arithmetic.shape import Fit, flat
 from convworks.arithmetic.spec import NO_PADDING, Linear, Plain, Pointwise, Volume
 from convworks.errors import NetError
-from convworks.layers.tracing.call import Call, Rule, empty, listed, without_numbers
+from convworks.layers.tracing.call import Call, empty, listed, without_numbers
 from convworks.layers.tracing.kernels import kernel
 from convworks.layers.tracing.pooling import mean_of_map
-from convworks.layers.tracing.recorder import Recorder, Stopped
+from convworks.layers.tracing.recorder import Recorder, Rule, Stopped
 from convworks.layers.tracing.value import (
     REACHES,
     Value,

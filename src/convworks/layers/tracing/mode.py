@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from convworks.layers.tracing import convolutions, mixing, pointwise, pooling, views
-from convworks.layers.tracing.call import Call, Rule, tensors_in
+from convworks.layers.tracing.call import Call, tensors_in
 from convworks.layers.tracing.kernels import BY_NUMBERS, kernel, refused
-from convworks.layers.tracing.recorder import Recorder, Stopped
+from convworks.layers.tracing.recorder import Recorder, Rule, Stopped
 
 RULES: dict[str, Rule] = {
     **views.RULES,

@@ -23,9 +23,9 @@ from convworks.arithmetic.spec import (
     Volume,
 )
 from convworks.errors import NetError
-from convworks.layers.tracing.call import Call, Rule, empty, positive, without_numbers
+from convworks.layers.tracing.call import Call, empty, positive, without_numbers
 from convworks.layers.tracing.kernels import kernel
-from convworks.layers.tracing.recorder import Recorder, Stopped
+from convworks.layers.tracing.recorder import Recorder, Rule, Stopped
 from convworks.layers.tracing.value import Value, dimension, joined, lost, map_axes, volume_of
 
 UNTAGGED = {

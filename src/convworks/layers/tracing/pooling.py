@@ -19,8 +19,8 @@ from convworks.arithmetic.spec import (
     Upsample,
     Volume,
 )
-from convworks.layers.tracing.call import Call, Rule
-from convworks.layers.tracing.recorder import Recorder
+from convworks.layers.tracing.call import Call
+from convworks.layers.tracing.recorder import Recorder, Rule
 from convworks.layers.tracing.value import Value, lost, map_axes, mixed_over, plain
 from convworks.layers.tracing.windows import known, pair, sides, slid
 

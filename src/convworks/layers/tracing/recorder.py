@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -13,11 +13,9 @@ from convworks.arithmetic.shape import Fit
 from convworks.arithmetic.spec import Plain, Volume
 from convworks.arithmetic.window import Grade
 from convworks.errors import NetError
+from convworks.layers.tracing.call import Call
 from convworks.layers.tracing.calling import caller
 from convworks.layers.tracing.value import Reach, Value, volume_of
-
-if TYPE_CHECKING:
-    from convworks.layers.tracing.call import Call
 
 
 class Operator(NamedTuple):
@@ -240,3 +238,7 @@ class Recorder:
                 error=stopped.error,
             )
         )
+
+
+Rule: TypeAlias = Callable[[Recorder, Call], Any]
+"""Notes a call and gives its result."""

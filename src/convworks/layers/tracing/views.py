@@ -14,8 +14,8 @@ from torch import Tensor
 
 from convworks.arithmetic.field import Field, Fields, slid
 from convworks.arithmetic.spec import NO_PADDING
-from convworks.layers.tracing.call import Call, Rule, empty, without_numbers
-from convworks.layers.tracing.recorder import Recorder
+from convworks.layers.tracing.call import Call, empty, without_numbers
+from convworks.layers.tracing.recorder import Recorder, Rule
 from convworks.layers.tracing.value import Axes, Letter, Value, dimension, scattered
 
 
