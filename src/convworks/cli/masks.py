@@ -55,7 +55,8 @@ def described(answer: Any) -> dict[str, Any]:
     if isinstance(answer, Segmentation):
         return {**said, "polygons": polygons(answer)}
     if isinstance(answer, Detection):
+        width, height = answer.size
         for row, one in zip(said["found"], answer.found, strict=True):
             if one.runs:
-                row["polygons"] = [list(ring) for ring in rings(one.runs, answer.size[::-1])]
+                row["polygons"] = [list(ring) for ring in rings(one.runs, (height, width))]
     return said

@@ -67,7 +67,7 @@ def _cast(
             return cast
         case "localization":
             return [(main, max(LEAST_SCALE, short * rng.uniform(0.15, 0.45)), 0.9)]
-        case "detection" | "segmentation":
+        case "detection" | "segmentation" | "instances":
             others = int(rng.integers(0, 5))
             scales = short * np.exp(rng.uniform(math.log(0.12), math.log(0.38), 1 + others))
             labels = [main, *(int(label) for label in rng.integers(0, classes, others))]

@@ -117,8 +117,7 @@ def _keep_to_one_core() -> None:
 def drawn(plan: Plan, index: int) -> Sample:
     """Image `index` of a set, with its truth."""
     draw = scene if plan.style == "scenes" else flat_scene
-    task = "detection" if plan.task == "instances" else plan.task
-    return draw(plan.seed, index, task=task, classes=plan.classes, size=plan.size, void=plan.void)
+    return draw(plan.seed, index, task=plan.task, classes=plan.classes, size=plan.size, void=plan.void)
 
 
 def _draw(directory: Path, plan: Plan, indices: range) -> list[list[Thing]]:
