@@ -108,6 +108,19 @@ def arithmetic(found: Result) -> Iterable[Row]:
     )
 
 
+def design(found: Result) -> Iterable[Row]:
+    """A proposed net beside the best of its neighbours, on seeds that chose nothing."""
+    for name, said in found["verdicts"].items():
+        ours, best = said["proposed"]["judging"], said["best neighbour"]["judging"]
+        if said["learned"] and ours == ours and best == best:
+            yield (
+                f"the net that `design --for` proposes for {name}, trained from nothing",
+                f"{ours:.3f} right",
+                f"the best of ten random neighbours: {best:.3f}",
+                "seeds: 2",
+            )
+
+
 def decode(found: Result) -> Iterable[Row]:
     """JPEGs to training size, and from the cache."""
     rows, cache = found["rows"], found["cache"]
@@ -165,6 +178,7 @@ KINDS: dict[str, Callable[[Result], Iterable[Row]]] = {
     "transfer": transfer,
     "train_step": train_step,
     "arithmetic": arithmetic,
+    "design": design,
     "augment": augment,
     "decode": decode,
     "audit": audit,
