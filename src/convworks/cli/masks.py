@@ -49,7 +49,7 @@ def polygons(answer: Segmentation) -> dict[str, list[list[float]]]:
 
 def described(answer: Any) -> dict[str, Any]:
     """An answer for JSON; outlines with their rings, x, y, x, y, ... in pixels."""
-    from convworks.data.parts import rings
+    from convworks.data.run_lengths import rings
 
     said = answer.to_dict()
     if isinstance(answer, Segmentation):

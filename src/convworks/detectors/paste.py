@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from convworks.augmentation.resample import FROM_MIDDLES, TO_MIDDLES
-from convworks.data.parts import runs_of
+from convworks.data.run_lengths import runs_of
 from convworks.detectors.answer import Answer
 from convworks.geometry import boxes as boxes_
 from convworks.geometry.boxes import Size

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from convworks.data.parts import part_of
+from convworks.data.run_lengths import part_of
 from convworks.report.overlay import STRENGTH, colours, painted
 from convworks.samples import Box, Detection, Localization, Prediction, Segmentation
 

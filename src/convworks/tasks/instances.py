@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from convworks.backbones.contract import Stage
-from convworks.data.parts import part_of
 from convworks.data.raster import to_runs
+from convworks.data.run_lengths import part_of
 from convworks.detectors import prototypes
 from convworks.detectors.prototypes import Outlined, Said
 from convworks.geometry.boxes import Size
