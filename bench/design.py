@@ -9,7 +9,7 @@ is too little to compare nets by: on textures the one of half the width, which s
 was eleven points ahead then (.82 to .71), at half two (.83 to .82), and is four behind where both see as many (.77).
 The best of ten noisy scores flatters its net: who is best is chosen with seed 0, and compared with the proposal on
 seeds that chose nothing. A set that no net learns within the budget says nothing, and is marked so: of flat shapes of
-any colour on noise 800 pictures were too few. Rows are kept in `bench/results/design.json` as soon as they are measured.
+any colour on noise 800 pictures were too few. Rows are kept in `bench/results/design.json` as they are measured.
 """
 
 from __future__ import annotations
