@@ -7,12 +7,15 @@ import hashlib
 import json
 import math
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from convworks import api
 from convworks.cli.main import main
@@ -188,6 +191,35 @@ def test_a_picture_is_searched_once_for_all_epochs_and_runs(
     two_stage._search.cache_clear()
     trained(hard, tmp_path / "two", detector="spp", epochs=1)
     assert len(searched) == len(set(searched)), "the second run finds them on disk"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fast_rcnn", "faster_rcnn"])
+def test_two_processes_give_what_one_gives(
+    name: str, hard: Path, tmp_path: Path, start: Callable[..., Any]
+) -> None:
+    words = [
+        word for key, value in GIVEN.items() for word in (f"--{key.replace('_', '-')}", str(value).lower())
+    ]
+    words += ["--detector", name, "--epochs", "2", "--micro-batch", "2"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    alone = [start("train", hard, "--run", tmp_path / "one", *words)]
+    both = [
+        start(
+            "train", hard, "--run", tmp_path / "two", *words, **shared, RANK=str(rank), LOCAL_RANK=str(rank)
+        )
+        for rank in range(2)
+    ]
+    for process in (*alone, *both):
+        said = process.communicate(timeout=1_000)
+        assert process.returncode == 0, said
+    first, second = (load_file(tmp_path / run / "model.safetensors") for run in ("one", "two"))
+    for key, value in first.items():
+        if "num_batches" not in key:
+            torch.testing.assert_close(second[key], value, rtol=1e-3, atol=1e-4, msg=key)
 
 
 def test_a_source_that_is_none_is_refused_before_anything_is_decoded(

@@ -7,8 +7,7 @@ along with whatever is done to it, and come with the batch.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from convworks.backbones.contract import Stage, tapped
 from convworks.data.decode import header
 from convworks.detectors.answer import Answer, Truth, padded, stacked, truths, unstacked
 from convworks.detectors.presets import PRESETS
-from convworks.detectors.two_stage import Source, System, TwoStage, answered, loss
+from convworks.detectors.two_stage import Source, System, TwoStage, found_on, step
 from convworks.errors import DataError, RecipeError, unknown
 from convworks.geometry.boxes import Size, area
 from convworks.recipe.options import ModelOptions
@@ -49,34 +48,13 @@ SOURCES: dict[str, Source] = {
     "whole-image": "whole image",
     "region-network": "region network",
 }
-NOWHERE: Float[np.ndarray, "0 4"] = np.zeros((0, 4), np.float32)
-
-
-class Here(nn.Module):
-    """Stands where a two-stage net has its body: the maps are there already, as the backbone gave them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maps: Sequence[Tensor] = ()
-
-    def forward(self, images: Tensor) -> Sequence[Tensor]:
-        """The maps of whatever frames."""
-        return self.maps
-
-    @contextmanager
-    def showing(self, maps: Sequence[Tensor]) -> Generator[None]:
-        """Within, these are the maps."""
-        self.maps = maps
-        try:
-            yield
-        finally:
-            self.maps = ()
 
 
 class TwoStageHead(nn.Module):
     """A system on the last map of stride `finest`, or on a light pyramid from there to `coarsest`.
 
-    It gives its losses while it learns or is judged, and what it finds. `source` says where it looks; `fixed` are boxes
+    The body of the system is the backbone, which has run. It gives its losses while it learns or is judged, and what it
+    finds. `source` says where it looks, and `file` where given boxes come from, which `finder` reads; `fixed` are boxes
     that are the same in every frame, as shares of its sides, and `scales` the sides of anchors in pixels. Where nothing
     says where to look, it is a grid.
     """
@@ -109,8 +87,7 @@ class TwoStageHead(nn.Module):
         self.reads = len(info) if self.pyramid else self.tap + 1
         self.stride = stages[0].stride
         system = replace(system, source=source, scales=tuple(scales) or system.scales)
-        self.here = Here()
-        self.net = TwoStage(system, self.here, stages, classes)
+        self.net = TwoStage(system, nn.Identity(), stages, classes)
         self.dropout = nn.Dropout2d(dropout / 2)
         same = proposals.grid() if not len(fixed) else np.array(fixed)
         self.register_buffer("fixed", torch.from_numpy(same).float())
@@ -134,13 +111,17 @@ class TwoStageHead(nn.Module):
                 said["found"] = self.found(here, given)
             return said
 
+    def size(self, here: Float[Tensor, "n c h w"]) -> Size:
+        """Height and width of the frames, by their first map."""
+        return self.stride * here.shape[2], self.stride * here.shape[3]
+
     def given(
         self, here: Float[Tensor, "n c h w"], shown: Mapping[str, Tensor]
     ) -> list[Float[Tensor, "_ 4"]]:
         """Where to look in each frame, in its pixels."""
         if "regions" in shown and self.net.system.source in ("selective search", "given"):
             return unstacked(shown["regions"])
-        height, width = self.stride * here.shape[2], self.stride * here.shape[3]
+        height, width = self.size(here)
         return [self.fixed * self.fixed.new_tensor([width, height, width, height])] * len(here)
 
     def learned(
@@ -156,8 +137,8 @@ class TwoStageHead(nn.Module):
         generator = torch.default_generator if self.training else torch.Generator().manual_seed(0)
         found: dict[str, list[Tensor]] = {"names": [here.new_zeros(0)]}
         for row, truth in enumerate(objects):
-            with self.here.showing([one[row : row + 1] for one in maps]):
-                parts = loss(self.net, self.frames(1, here), [truth], [given[row]], generator)
+            own = [one[row : row + 1] for one in maps]
+            parts, _ = step(self.net, own, self.size(here), [truth], [given[row]], generator)
             for name, value in parts.items():
                 found.setdefault(name, []).append(value[None])
         return {name: torch.cat(values) for name, values in found.items()}
@@ -167,18 +148,12 @@ class TwoStageHead(nn.Module):
     ) -> Float[Tensor, "n f 6"]:
         """What is found in each frame."""
         here = maps[0]
-        with self.here.showing(maps):
-            answers = answered(self.net, self.frames(len(here), here), given)
+        answers = found_on(self.net, maps, self.size(here), given)
         rows = here.new_full((len(answers), max([1, *(len(one.scores) for one in answers)]), 6), -1.0)
         for row, one in zip(rows, answers, strict=True):
             told = np.concatenate([one.boxes, one.scores[:, None], one.labels[:, None]], 1)
             row[: len(told)] = torch.from_numpy(told).to(row)
         return rows
-
-    def frames(self, n: int, here: Float[Tensor, "_ c h w"]) -> Float[Tensor, "n 1 h2 w2"]:
-        """Frames of the size that the maps come from, of which nothing but that is read."""
-        size = self.stride * here.shape[2], self.stride * here.shape[3]
-        return here.new_zeros(1, 1, 1, 1).expand(n, 1, *size)
 
 
 def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:

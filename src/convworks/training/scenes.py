@@ -48,13 +48,14 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
     options, backbone = recipe.optimiser, model.net.backbone
     scratch = recipe.transfer.mode == "scratch"
     freeze = recipe.transfer.freeze if isinstance(recipe.transfer.freeze, int) and not scratch else 0
+    why = "the first filters fit any picture"
     if recipe.transfer.mode == "extract":
-        freeze = work.stages
+        freeze, why = work.stages, "extract: the net stays as it is"
     model.net.requires_grad_(True)
     backbone.freeze(freeze, statistics=not scratch)
     frame = training_frame(model.preprocessing.seen, recipe.data.crop)
     settle_micro_batch(work, frame, freeze, entry=0)
-    work.settle({"transfer.freeze": "the first filters fit any picture"}, transfer__freeze=freeze)
+    work.settle({"transfer.freeze": why}, transfer__freeze=freeze)
     yield RecipeSettled(values=flat(work.recipe), why=dict(work.recipe.reasons))
     yield from looked(work)
     before, task = digest(model, freeze), learned(work)
@@ -69,8 +70,8 @@ def learn_scenes(work: Work, saved: checkpoints.Checkpoint | None) -> Generator[
         seed=recipe.seed,
     )
     stage = "train" if scratch else "finetune"
-    frozen = f"the stages after the {freeze} frozen ones, and the new part" if freeze else "every stage"
-    yield started(learner, stage, frozen)
+    behind = f"the stages after the {freeze} frozen ones, and " if freeze < model.net.reads else ""
+    yield started(learner, stage, f"{behind}the new part" if freeze else "every stage")
     judge = SceneJudge(
         feed=scene_feed(work, data.tune.tolist(), None),
         task=task,
