@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,8 @@ def test_the_score_and_each_class_are_told(story: Story) -> None:
     assert "95\xa0% interval" in page.box_score(story) or "95 % interval" in page.box_score(story)
     classes = page.box_classes(story)
     assert classes.index("dog") < classes.index("cat"), "the hardest first"
-    assert classes.count("<svg") >= 3
+    assert "<svg" in classes
+    assert re.search(r"\(\d+ to \d+\)", classes), "each class has its interval"
 
 
 def test_each_kind_of_mistake_has_its_number_and_its_pictures(story: Story) -> None:
@@ -65,6 +67,25 @@ def test_each_kind_of_mistake_has_its_number_and_its_pictures(story: Story) -> N
     assert "twice: cat 0.80" in mistakes
     assert "missed: dog" in mistakes
     assert "background: cat" not in mistakes, "it is below the score"
+
+
+def test_each_row_has_a_cell_under_each_head(story: Story) -> None:
+    for part in (page.box_score(story), page.box_classes(story), page.box_mistakes(story)):
+        for shown in re.findall(r"<table.*?</table>", part, re.DOTALL):
+            head, *rows = re.findall(r"<tr>.*?</tr>", shown, re.DOTALL)
+            wide = len(re.findall(r"<t[dh][ >]", head))
+            assert rows
+            assert {len(re.findall(r"<t[dh][ >]", row)) for row in rows} == {wide}
+
+
+def test_what_was_meant_is_named_and_what_a_kind_costs_is_told(story: Story) -> None:
+    mistakes = page.box_mistakes(story)
+    assert "AP lost" in mistakes
+    assert story.scenes
+    [case] = [case for case in page.worst(story.scenes, 0.0) if case.kind == "background"]
+    assert (case.box[0], case.meant) == ("cat", None)
+    [twice] = [case for case in page.worst(story.scenes, 0.0) if case.kind == "twice"]
+    assert twice.box[1] == pytest.approx(0.8)
 
 
 def test_a_score_is_told_down_to_which_so_many_are_right() -> None:

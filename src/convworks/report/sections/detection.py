@@ -16,7 +16,7 @@ from convworks.metrics import average_precision as ap
 from convworks.metrics import detection_errors as errors
 from convworks.report.drawing import apart, curve, figure, line, meter, text
 from convworks.report.drawn import boxes_on
-from convworks.report.markup import Child, Markup, join, percent, section, table, tag
+from convworks.report.markup import Child, Markup, percent, section, table, tag
 from convworks.report.sections.score import measure_chart
 from convworks.report.story import Story
 from convworks.samples import Box
@@ -34,8 +34,6 @@ MOST_CURVES = 12
 HEIGHT, LEFT, TOP, BOTTOM = 300, 52, 12, 44
 KIND = ("one", "other")  # of lines, in turn
 SIDE = 150  # pixels of a picture of a mistake
-SHARP = 2 * SIDE  # pixels across of what is drawn in it
-METER = 84  # pixels of a bar in a table
 SAID = {
     "class": "the box is right, the name is not",
     "box": "the name is right, the box is poor (overlap .1 to .5)",
@@ -70,7 +68,8 @@ def box_score(story: Story) -> Markup:
         [
             f"{size}: {means}",
             f"{there[place]:,}",
-            join(meter(values[f"AP {size}"], "one", METER), " ", percent(values[f"AP {size}"])),
+            meter(values[f"AP {size}"], "one"),
+            percent(values[f"AP {size}"]),
             percent(values[f"AR {size}"]),
         ]
         for place, (size, means) in enumerate(STRATA.items(), 1)
@@ -81,7 +80,7 @@ def box_score(story: Story) -> Markup:
         "Score",
         chart,
         table(["Measure", "Value", ""], rows, numbers=(1,)),
-        table(["Size of the object", "Objects", "AP", "Found"], sizes, numbers=(1, 3)),
+        table(["Size of the object", "Objects", "", "AP", "Found"], sizes, numbers=(1, 3, 4)),
     )
 
 
@@ -100,19 +99,13 @@ def box_classes(story: Story) -> Markup:
     rows: list[list[Child]] = [
         [
             names[place],
-            join(meter(values[place], "one", METER), " ", _with_interval(evaluation, names[place])),
+            _with_interval(evaluation, names[place]),
             f"{there[place]:,}",
             *(believed(*curves[place], wanted) for wanted in WANTED),
         ]
         for place in order
     ]
-    heads = [
-        "Class",
-        "AP",
-        "95 % interval",
-        "Objects",
-        *(f"{percent(wanted)} right from" for wanted in WANTED),
-    ]
+    heads = ["Class", "AP (95 % interval)", "Objects", *(f"{percent(wanted)} right" for wanted in WANTED)]
     shown = [place for place in order if len(curves[place][0])][:MOST_CURVES]
     chart = figure(
         "Precision over recall of each class, at an overlap of .5.",
@@ -125,7 +118,7 @@ def box_classes(story: Story) -> Markup:
         "and in brackets how many of the objects are found then."
     )
     return section(
-        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(2, 3, 4, 5)), chart
+        "classes", "Class by class", tag("p", said), table(heads, rows, numbers=(1, 2, 3, 4, 5)), chart
     )
 
 
@@ -162,7 +155,8 @@ def box_mistakes(story: Story) -> Markup:
     rows: list[list[Child]] = [
         [
             kind,
-            join(meter(costs[kind] / most, "one", METER), f" {100 * costs[kind]:.1f}"),
+            meter(costs[kind] / most, "one"),
+            f"{100 * costs[kind]:.1f}",
             f"{total[kind]:,}",
             SAID[kind],
         ]
@@ -174,12 +168,12 @@ def box_mistakes(story: Story) -> Markup:
         f"finds of nothing left out, missed objects not asked for. From a score of {least:.2f} on, where precision "
         f"and recall are best together, {total['right']:,} boxes are right, and so many are wrong or missing:"
     )
-    cards = [_card(story, evaluation, case) for case in _worst(evaluation, least)]
+    cards = [_card(story, evaluation, case) for case in worst(evaluation, least)]
     return section(
         "mistakes",
         "Mistakes",
         tag("p", said),
-        table(["Kind", "Points of AP lost", "How many", "What it is"], rows, numbers=(2,)),
+        table(["Kind", "", "AP lost", "How many", "What it is"], rows, numbers=(2, 3)),
         tag(
             "p",
             f"The {SHOWN} surest of each kind; without a score, what is there:" if cards else "",
@@ -201,7 +195,7 @@ def best_score(evaluation: SceneEvaluation) -> float:
     return float(scores[order][int((2 * found / (found + bad + there)).argmax())])
 
 
-def _worst(evaluation: SceneEvaluation, least: float) -> list[Case]:
+def worst(evaluation: SceneEvaluation, least: float) -> list[Case]:
     """Of each kind of mistake the surest."""
     every: dict[str, list[Case]] = {kind: [] for kind in SAID}
     for place, one in enumerate(evaluation.evidence):
@@ -238,7 +232,7 @@ def _card(story: Story, evaluation: SceneEvaluation, case: Case) -> Markup:
         x, y = (left + right) / 2, (top + bottom) / 2
         x0, y0 = max(0, math.floor(x - half)), max(0, math.floor(y - half))
         x1, y1 = min(wide, math.ceil(x + half)), min(high, math.ceil(y + half))
-        move = crop((x0, y0, x1, y1), (round(SHARP * (y1 - y0) / (x1 - x0)), SHARP))
+        move = crop((x0, y0, x1, y1), (round(SIDE * (y1 - y0) / (x1 - x0)), SIDE))
         view = plan.apply_image(plan.Drawn(size_in=(high, wide), move=move), image)
         moved = move.boxes(np.array([box for _, _, box in shown], np.float32))
         named = [(name, score, _box(box)) for (name, score, _), box in zip(shown, moved, strict=True)]
