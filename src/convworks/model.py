@@ -283,7 +283,7 @@ class Model:
                 expected="a model for segmentation or detection, and a scale above 0 and up to 4",
             )
         path = Path(picture) if isinstance(picture, (str, Path)) else None
-        image = decode(path, max_pixels=max_pixels).image if path else _pixels(picture)  # type: ignore[arg-type]
+        image = self._whole(picture, max_pixels)
         size = (image.shape[0], image.shape[1])
         small = (max(1, round(chosen * size[0])), max(1, round(chosen * size[1])))
         boxed = self.task.name == "detection"
@@ -300,7 +300,7 @@ class Model:
         assert self.task.scenes is not None
         return replace(self.task.scenes.restore(answer, move, size, self.classes), path=path)
 
-    def _tiles(self, tiles: Sequence[UInt8[np.ndarray, "h w 3"]]) -> list[Any]:
+    def _tiles(self, tiles: Sequence[UInt8[np.ndarray, "h w c"]]) -> list[Any]:
         frames = np.stack([self.preprocessing.normalise(tile) for tile in tiles])
         regions = [self.finder(tile, "") for tile in tiles] if self.finder else None
         return self.task.decode(self._scores(frames, regions), self.classes)
@@ -309,9 +309,9 @@ class Model:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
         prepare = self.preprocessing
         if isinstance(picture, (str, Path)):
-            image, (height, width) = self._read(Path(picture), max_pixels)
+            image, (height, width) = self._read(Path(picture), max_pixels, at_least=prepare.side)
         else:
-            image = _banded(picture, prepare.bands) if prepare.bands else _pixels(picture)
+            image = self._whole(picture, max_pixels)
             height, width = image.shape[:2]
         kept = prepare.kept(image)
         drawn = prepare.drawn((kept.shape[0], kept.shape[1]))
@@ -324,14 +324,24 @@ class Model:
             regions = moved[seen]
         return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width), regions=regions)
 
-    def _read(self, path: Path, max_pixels: int) -> tuple[UInt8[np.ndarray, "h w c"], Size]:
-        """The pixels of a file, and its whole height and width; raises DecodeError for other bands than the net's."""
+    def _whole(self, picture: Picture, max_pixels: int) -> UInt8[np.ndarray, "h w c"]:
+        """The pixels of a picture, all of them."""
+        if isinstance(picture, (str, Path)):
+            return self._read(Path(picture), max_pixels, at_least=0)[0]
+        ranges = self.preprocessing.bands
+        return _banded(picture, ranges) if ranges else _pixels(picture)
+
+    def _read(self, path: Path, max_pixels: int, *, at_least: int) -> tuple[UInt8[np.ndarray, "h w c"], Size]:
+        """The pixels of a file, and its whole height and width; raises DecodeError for other bands than the net's.
+
+        A JPEG may come smaller, its short side `at_least` that.
+        """
         prepare = self.preprocessing
         if prepare.bands:
             image = bands.picture(path, prepare.bands, max_pixels)
             return image, (image.shape[0], image.shape[1])
-        decoded = decode(path, at_least=prepare.side, max_pixels=max_pixels)
-        if decoded.bands and self.task.scenes is None:
+        decoded = decode(path, at_least=at_least, max_pixels=max_pixels)
+        if decoded.bands:
             raise DecodeError(
                 f"{shown(str(path))}: {decoded.mode}, where the model reads red, green and blue",
                 fix="give files like those that it learned from",

@@ -14,6 +14,7 @@ from convworks import api
 from convworks.data import bands
 from convworks.errors import DataError, DecodeError
 from convworks.evaluation.result import Evaluation
+from convworks.evaluation.scenes import SceneEvaluation
 from convworks.events import Event, WeightsLoaded
 
 GIVEN: dict[str, Any] = {
@@ -142,3 +143,77 @@ def test_a_net_of_colours_refuses_bands(tiny: Path, patterns, tmp_path: Path) ->
     np.save(tmp_path / "b.npy", np.zeros((32, 32, 5), np.uint16))
     with pytest.raises(DecodeError, match="5 bands of uint16, where the model reads red, green and blue"):
         made.predict(tmp_path / "b.npy")
+
+
+def scenes(root: Path, kind: str, count: int = 40) -> Path:
+    """A square or a disc in five bands of 16 bits, seen in the fifth alone; where it is, as boxes or as masks."""
+    draw = np.random.default_rng(0)
+    rows = ["path,x0,y0,x1,y1,label"]
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    y, x = np.mgrid[:64, :64] + 0.5
+    for number in range(count):
+        side = draw.uniform(20, 30)
+        left, top = draw.uniform(2, 62 - side, 2)
+        name = ("square", "disc")[number % 2]
+        inside = (abs(x - left - side / 2) < side / 2) & (abs(y - top - side / 2) < side / 2)
+        if name == "disc":
+            inside = np.hypot(x - left - side / 2, y - top - side / 2) < side / 2
+        values = draw.normal(3_000, 250, (64, 64, 5))
+        values[..., 4] += 2_000 * inside
+        np.save(root / "images" / f"{number:03}.npy", values.clip(0, 65_535).astype(np.uint16))
+        if kind == "masks":
+            Image.fromarray(inside.astype(np.uint8)).save(root / "masks" / f"{number:03}.png")
+        rows.append(f"images/{number:03}.npy,{left:.0f},{top:.0f},{left + side:.0f},{top + side:.0f},{name}")
+        if kind == "detection" and number == 0:
+            rows.append("images/000.npy,0,0,5,5,square")
+    if kind == "masks":
+        (root / "classes.txt").write_text("background\nthing\n")
+    else:
+        (root / "masks").rmdir()
+        (root / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "least"),
+    [
+        ("masks", "segmentation", 0.8),
+        pytest.param("localization", "localization", 0.35, marks=pytest.mark.slow),
+        pytest.param("detection", "detection", 0.3, marks=pytest.mark.slow),
+    ],
+)
+def test_where_things_are_is_learned_from_the_fifth_band(
+    kind: str, task: str, least: float, tiny: Path, tmp_path: Path
+) -> None:
+    data = scenes(tmp_path / "data", kind)
+    said: list[Event] = []
+
+    def watch(events):
+        for event in events:
+            said.append(event)
+            yield event
+
+    given = {
+        **GIVEN,
+        "batch": 8,
+        "epochs": 12 if task != "localization" else 30,
+        "input_size": 64,
+        "crop": 0,
+        "finest": 4,
+        "coarsest": 8,
+    }
+    made = api.train(data, run=tmp_path / "run", watch=watch, **given)
+    assert made.task.name == task
+    (loaded,) = (event for event in said if isinstance(event, WeightsLoaded))
+    assert loaded.notes[0].startswith("5 bands: the first layer's filters")
+    assert len(made.preprocessing.bands) == made.net.backbone.channels == 5
+    value = next(iter(SceneEvaluation.read(made.run / "evaluation.json").measures.values()))
+    assert value > least, value
+    again, path = api.load(made.run), data / "images" / "003.npy"
+    assert str(again.predict(path)) == str(made.predict(path)) == str(made.predict(np.load(path)))
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    with pytest.raises(DecodeError, match="the model reads 5 bands"):
+        made.predict(tmp_path / "a.png")
+    if task == "segmentation":
+        assert made.predict_in_windows(path).class_map.shape == (64, 64)

@@ -79,7 +79,7 @@ def mosaic(
     y = round((0.3 + 0.4 * float(generator.random())) * height)
     x = round((0.3 + 0.4 * float(generator.random())) * width)
     places = [(0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height)]
-    image = np.empty((height, width, 3), np.uint8)
+    image = np.empty((height, width, samples[0].image.shape[2]), np.uint8)
     mapped = any(sample.class_map.size for sample in samples)
     class_map = np.full((height, width) if mapped else (0, 0), IGNORE, np.uint8)
     moved: list[Sample] = []

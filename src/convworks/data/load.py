@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
 from convworks.data import raster, upright
+from convworks.data.bands import Ranges, picture
 from convworks.data.decode import MAX_PIXELS, Decoded, decode, stored
 from convworks.data.names import few, shown
 from convworks.data.record import BoxNote, DataSet, Record
@@ -32,18 +33,22 @@ def load(
     masks: bool = True,
     crowds: bool = False,
     at_least: int = 0,
+    bands: Ranges = (),
     max_pixels: int = MAX_PIXELS,
 ) -> Sample:
     """The image of a record with its boxes, labels, masks, class map and points; class ids by name from `ids`.
 
     Boxes are clipped to the image, and one of which nothing is left is left out; so are crowds unless asked for.
     Objects have masks where each of them has an outline and `masks` asks for it. `at_least`, where not 0, lets a
-    JPEG come smaller, its short side at least that; everything else then shrinks with it.
+    JPEG come smaller, its short side at least that; everything else then shrinks with it. `bands`, where there are any,
+    are the values of each band of the file that become 0 and 255.
 
     Raises DecodeError for an image or mask that cannot be read, and DataError for one of another size than stated,
     and for a class that `ids` does not know.
     """
     decoded = decode(dataset.root / record.path, at_least=at_least, max_pixels=max_pixels)
+    if bands:
+        decoded = replace(decoded, image=picture(dataset.root / record.path, bands, max_pixels))
     turn = annotated_turn(record, decoded.size, decoded.turn)
     frame = _Frame(decoded, turn)
     notes = [one for one in record.boxes if crowds or not one.crowd]

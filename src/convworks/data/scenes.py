@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from convworks.data.bands import Ranges
 from convworks.data.decode import MAX_PIXELS
 from convworks.data.load import load
 from convworks.data.pixels import resized
@@ -22,7 +23,8 @@ from convworks.samples import Sample
 class SceneStore:
     """The samples of a data set, short side at most `side` pixels, kept up to `limit_bytes`, else loaded again.
 
-    Positions are those of the records. Class ids come by name from `ids`. Threads may share a store.
+    Positions are those of the records. Class ids come by name from `ids`. `bands` are the ranges of files of other
+    bands than red, green and blue. Threads may share a store.
     """
 
     def __init__(
@@ -32,10 +34,11 @@ class SceneStore:
         side: int,
         limit_bytes: int,
         *,
+        bands: Ranges = (),
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.dataset, self.ids, self.side, self.limit_bytes = dataset, ids, side, limit_bytes
-        self._max_pixels = max_pixels
+        self._bands, self._max_pixels = bands, max_pixels
         self._kept: dict[int, Sample] = {}
         self._bytes = 0
         self._lock = threading.Lock()
@@ -58,6 +61,7 @@ class SceneStore:
             self.ids,
             crowds=crowded(self.dataset),
             at_least=self.side,
+            bands=self._bands,
             max_pixels=self._max_pixels,
         )
         small = smaller(sample, self.side)

@@ -20,7 +20,7 @@ from convworks.detectors.answer import Answer
 from convworks.geometry.boxes import Size
 from convworks.regions.suppression import per_class
 
-Pixels = UInt8[np.ndarray, "_ _ 3"]
+Pixels = UInt8[np.ndarray, "_ _ _"]
 Look = Callable[[Sequence[Pixels]], Sequence[Answer]]
 AT_ONCE = 4  # tiles
 MARGIN = (

@@ -17,6 +17,10 @@ random crops showed it objects larger than they are in whole pictures."""
 
 UNEVEN = 10
 """The largest class over the smallest, from which drawing evenly over the images forgets the small ones."""
+UNTESTED = (
+    "a mirrored image is taken to show the same: no probe puts it to the test here, so look at the preview"
+)
+"""Why images are mirrored where nothing measures whether they may be."""
 FEWEST = 20  # images a class, under which a linear model on features is all that can be trusted
 SEEN = (3_000, 60_000)  # images seen in fine-tuning, at least and at most, unless all epochs differ
 
@@ -86,6 +90,8 @@ def propose(fingerprint: Fingerprint, facts: BackboneFacts, given: Mapping[str, 
         set_value("optimiser.learning_rate", 2e-3, "random weights may move far")
         set_value("optimiser.layer_decay", 1.0, "no stage knows anything yet")
         set_value("model.dropout", dropout_for(n), "nothing but your images shapes the net")
+    if {**values, **(given or {})}["transfer.mode"] in ("scratch", "full"):
+        set_value("augmentation.flip_horizontal", True, UNTESTED)
     if several:
         set_value(
             "optimiser.label_smoothing", 0.0, "a class that few images show would drown in what is spread"

@@ -124,7 +124,13 @@ def _batch(fingerprint: Fingerprint) -> Rule:
 def _changes(fingerprint: Fingerprint) -> tuple[Rule, ...]:
     """What augmentation may do."""
     found: list[Rule] = []
-    if fingerprint.images < MIXED:
+    whole = fingerprint.task in ("classification", "multilabel")
+    tested = (
+        "put to the test by the probe on flipped held-out images: where they are read worse there are no flips"
+        if whole
+        else "which nothing tests where answers have a place: look at the preview"
+    )
+    if whole and fingerprint.images < MIXED:
         found.append(
             Rule(
                 cause=f"{fingerprint.images:,} images are fewer than {MIXED:,}",
@@ -132,7 +138,7 @@ def _changes(fingerprint: Fingerprint) -> tuple[Rule, ...]:
                 reason="mixed pictures need long training before they help",
             )
         )
-    elif fingerprint.task in ("classification", "multilabel"):
+    elif whole:
         found.append(
             Rule(
                 cause=f"{fingerprint.images:,} images are {MIXED:,} or more",
@@ -145,8 +151,8 @@ def _changes(fingerprint: Fingerprint) -> tuple[Rule, ...]:
         Rule(
             cause="a mirrored picture is taken to show the same",
             choice="horizontal flips, no vertical ones, no rotations",
-            reason="a claim about your pictures, put to the test by the probe on flipped held-out images: where they "
-            "are read worse there are no flips; what you say wins: --flip-horizontal false, --flip-vertical true",
+            reason=f"a claim about your pictures, {tested}; what you say wins: --flip-horizontal false, "
+            "--flip-vertical true",
         )
     )
     if fingerprint.gray > COLOURLESS:

@@ -10,7 +10,7 @@ from typing import Any
 
 from convworks.recipe.fingerprint import Fingerprint
 from convworks.recipe.options import Recipe, with_values
-from convworks.recipe.propose import BackboneFacts, with_values_and_reasons
+from convworks.recipe.propose import UNTESTED, BackboneFacts, with_values_and_reasons
 from convworks.recipe.scales import BLOCK, coarsest_stride, detector_input, finest_stride
 
 SEEN = {"localization": 6_000, "detection": 7_000, "instances": 7_000, "segmentation": 12_000}
@@ -47,7 +47,9 @@ def propose_scene(
         set_value("transfer.freeze", 3 if light else 2, "the first filters fit any picture")
         set_value("optimiser.backbone_rate", 0.3, "what is pretrained knows much already")
         if (given or {}).get("model.detector") == "spp":
-            set_value("transfer.mode", "extract", "SPP-net learned only behind its pyramid, on maps as they were")
+            set_value(
+                "transfer.mode", "extract", "SPP-net learned only behind its pyramid, on maps as they were"
+            )
     set_value("optimiser.learning_rate", 1e-3, "the new parts know nothing yet")
     times = 1 if facts.pretrained else 4
     epochs = min(max(round(times * SEEN[task] / n), 12), 120)
@@ -65,6 +67,7 @@ def propose_scene(
         set_value("augmentation.mosaic", 0.3, "objects in other company, at half the size")
     else:
         set_value("augmentation.crop_scale", 0.6, "most of the object stays in the frame")
+    set_value("augmentation.flip_horizontal", True, UNTESTED)
     if fingerprint.gray > 0.98:
         set_value("augmentation.colour", 0.0, "the pictures have no colour to change")
     decided = dict(given or {})

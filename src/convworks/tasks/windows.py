@@ -23,8 +23,8 @@ OVERLAP = 0.25  # share of a window that its neighbour sees too
 COARSE = 4  # pixels a score at least: finer ones are averaged
 AT_ONCE = 4  # windows
 
-Outputs = Callable[[Float[np.ndarray, "n 3 h w"]], Tensor]
-Normalise = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "3 h w"]]
+Outputs = Callable[[Float[np.ndarray, "n c h w"]], Tensor]
+Normalise = Callable[[UInt8[np.ndarray, "h w c"]], Float[np.ndarray, "c h w"]]
 
 
 def starts(length: int, window: int, overlap: float = OVERLAP) -> list[int]:
@@ -40,7 +40,7 @@ def starts(length: int, window: int, overlap: float = OVERLAP) -> list[int]:
 
 
 def blended(
-    outputs: Outputs, normalise: Normalise, image: UInt8[np.ndarray, "h w 3"], window: Size
+    outputs: Outputs, normalise: Normalise, image: UInt8[np.ndarray, "h w c"], window: Size
 ) -> tuple[Float[np.ndarray, "k h2 w2"], Move]:
     """The scores of a whole picture, and the move from the picture to the frame that they cover.
 
@@ -76,8 +76,8 @@ def _coarse(scores: Float[Tensor, "k h w"], window: Size) -> Float[Tensor, "k h2
 
 
 def _view(
-    image: UInt8[np.ndarray, "h w 3"], top: int, left: int, window: Size
-) -> UInt8[np.ndarray, "h2 w2 3"]:
+    image: UInt8[np.ndarray, "h w c"], top: int, left: int, window: Size
+) -> UInt8[np.ndarray, "h2 w2 c"]:
     """A window of the picture, mirrored where it reaches beyond the edge, as often as it takes."""
     part = image[top : top + window[0], left : left + window[1]]
     below, right = window[0] - part.shape[0], window[1] - part.shape[1]

@@ -65,10 +65,10 @@ def compared(plain: Bool[np.ndarray, "n"], flipped: Bool[np.ndarray, "n"]) -> He
     )
 
 
-def decided(name: str, held: Held) -> tuple[bool, str]:
+def decided(name: str, held: Held, what: str = "held-out images are read") -> tuple[bool, str]:
     """Whether a flip is made, and why: what is proposed stays unless images are read worse, more needs proof."""
     how = FLIPS[name][1]
-    figures = f"{how}, {held.flipped} of {held.n} held-out images are read right, {held.plain} as they are"
+    figures = f"{how}, {held.flipped} of {held.n} {what} right, {held.plain} as they are"
     if name == "flip_horizontal":
         return not held.falls, f"{figures}{': left and right matter' if held.falls else ''}"
     if held.falls:
@@ -79,11 +79,13 @@ def decided(name: str, held: Held) -> tuple[bool, str]:
 def settle_flips(work: Work, head: Linear, kept: Float[np.ndarray, "t d"]) -> Generator[Event, None, None]:
     """Settles the flips that nobody decided, by images that `head` did not learn from; says where one is given up.
 
-    `kept` are the features of the tuning images as they are.
+    `kept` are the features of the tuning images as they are. Where an image may show several classes, each of them is
+    an answer; these are too many for their number to prove that pictures may stand upside down.
     """
-    tune = work.data.tune
+    tune, several = work.data.tune, work.model.task.several
     names = [name for name in FLIPS if f"augmentation.{name}" not in work.recipe.reasons]
-    if not names or not len(tune) or work.model.task.several:
+    names = [name for name in names if not several or getattr(work.recipe.augmentation, name)]
+    if not names or not len(tune):
         return
     number = min(max(round(SHARE * (len(work.data.learn) + len(tune))), FEWEST), MOST, len(tune))
     places = np.linspace(0, len(tune) - 1, number).round().astype(np.int64)
@@ -96,10 +98,18 @@ def settle_flips(work: Work, head: Linear, kept: Float[np.ndarray, "t d"]) -> Ge
         stage="features",
         stop=work.stop,
     )
-    plain = head.logits(kept[places]).argmax(1) == truth
+
+    def right(features: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "m"]:
+        logits = head.logits(features)
+        return ((logits > 0) == truth).ravel() if several else logits.argmax(1) == truth
+
+    plain, what = (
+        right(kept[places]),
+        "classes of held-out images are" if several else "held-out images are read",
+    )
     for name, column in zip(names, columns, strict=True):
-        held = compared(plain, head.logits(column.double().numpy()).argmax(1) == truth)
-        on, why = work.team.from_leader(decided(name, held))
+        held = compared(plain, right(column.double().numpy()))
+        on, why = work.team.from_leader(decided(name, held, what))
         before = getattr(work.recipe.augmentation, name)
         work.settle({f"augmentation.{name}": why}, **{f"augmentation__{name}": on})
         if before and not on:

@@ -21,6 +21,7 @@ from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import adapt
 from convworks.backbones.contract import Backbone
 from convworks.backbones.expectations import notice
+from convworks.data.bands import Scaling
 from convworks.data.glance import glance
 from convworks.data.record import DataSet
 from convworks.errors import RecipeError
@@ -123,12 +124,12 @@ def _backbone(base: Recipe) -> tuple[Backbone, BackboneFacts]:
 
 
 def for_bands(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
-    """The recipe for other bands than red, green and blue: no colours are turned, and no layer is frozen."""
+    """The recipe for other bands than red, green and blue: no colours are turned, and the first layer is not frozen."""
     values: dict[str, Any] = dict.fromkeys(COLOURS, 0.0)
     why: dict[str, str] = dict.fromkeys(
         COLOURS, "bands other than red, green and blue have no colours to turn"
     )
-    if recipe.transfer.mode == "finetune" and "transfer.freeze" not in given:
+    if recipe.transfer.mode in ("finetune", "full") and "transfer.freeze" not in given:
         values["transfer.freeze"] = 0
         why["transfer.freeze"] = "the first filters were made for other bands, and learn on"
     return with_values_and_reasons(knobs.with_values(recipe, values), why)
@@ -156,7 +157,22 @@ def scene_planned(
         dataset, draft.data, side=round(ROOM * min(shape)), seed=base.seed, workers=workers, progress=progress
     )
     recipe = propose_scene(prepared.fingerprint, facts, named)
+    if prepared.bands is not None:
+        _see_bands(backbone, prepared.bands, dataset.task, base)
+        recipe = for_bands(recipe, named)
     return replace(recipe, data=replace(recipe.data, input_size=size)), prepared, backbone
+
+
+def _see_bands(backbone: Backbone, scaling: Scaling, task: str, base: Recipe) -> None:
+    """Fits the first layer to other bands; raises RecipeError for a detector that looks at colours by itself."""
+    chosen = tasks.chosen(task, base.model)
+    if chosen.finder is not None and chosen.finder(chosen.settings(base.model)) is not None:
+        raise RecipeError(
+            f"--detector {base.model.detector} looks for regions in red, green and blue; these images have "
+            f"{len(scaling.ranges)} bands.",
+            fix="leave --detector out",
+        )
+    adapt.first_filters(backbone, len(scaling.ranges), coloured=scaling.coloured)
 
 
 def new_model(

@@ -147,12 +147,12 @@ def prepare(
         showing = np.array([shows(record, ids) for record in usable.records]).reshape(-1, len(ids))
     learn, tune, measured, how = _parts(found, options, seed)
     _enough(usable, labels if showing is None else showing, learn, measured)
-    scenes = None
-    if usable.task in SCENES:
-        scenes = SceneStore(usable, ids, side, int(MEMORY * free_memory()), max_pixels=options.max_pixels)
-    kept, scaling = store.select(found.positions.tolist()), None
-    if usable.task not in SCENES and any(" bands of " in fact.mode for fact in found.facts):
+    kept, scaling, scenes = store.select(found.positions.tolist()), None, None
+    if any(" bands of " in fact.mode for fact in found.facts):
         scaling, kept = _banded(found, learn, side, options.max_pixels, kept)
+    if usable.task in SCENES:
+        ranges, room = scaling.ranges if scaling else (), int(MEMORY * free_memory())
+        scenes = SceneStore(usable, ids, side, room, bands=ranges, max_pixels=options.max_pixels)
     return Prepared(
         audit=found,
         labels=labels,

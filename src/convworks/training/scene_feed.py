@@ -50,7 +50,7 @@ class SceneFeed:
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
         fill = partial(self._fill, epoch=epoch)
-        for part, images, samples in filled(parts, (*self.frame, 3), fill, self.workers):
+        for part, images, samples in filled(parts, (*self.frame, self.preprocessing.channels), fill, self.workers):
             yield Batch(images=images, targets=self.task.targets(samples), indices=torch.from_numpy(part))
 
     def sample(self, row: int) -> Sample:
@@ -61,7 +61,7 @@ class SceneFeed:
         path = self.store.dataset.root / self.store.dataset.records[row].path
         return replace(found, regions=self.finder(found.image, str(path)))
 
-    def _fill(self, out: Float[np.ndarray, "h w 3"], position: int, epoch: int) -> Sample:
+    def _fill(self, out: Float[np.ndarray, "h w c"], position: int, epoch: int) -> Sample:
         """The sample in its frame; `out` becomes the numbers that the net reads of it."""
         prepare, sample = self.preprocessing, self.sample(self.rows[position])
         if self.augmentation is None:
