@@ -24,6 +24,7 @@ from convworks.detectors.answer import NOBODY, Answer, padded, truths
 from convworks.detectors.paste import Pixels, finds, pasted, window
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
+from convworks.layers.conv_norm import normalised
 from convworks.samples import Detection, Sample
 
 PROTOTYPES = 32
@@ -75,24 +76,18 @@ class Prototypes(nn.Module):
     def __init__(self, grow: int) -> None:
         super().__init__()
         self.grow = grow
-        self.look = nn.Sequential(
-            nn.Conv2d(convdet.WIDTH, convdet.WIDTH, 3, padding=1, bias=False),
-            nn.BatchNorm2d(convdet.WIDTH),
-            nn.ReLU(inplace=True),
-        )
-        self.refine = nn.Sequential(
-            nn.Conv2d(convdet.WIDTH, HIDDEN, 3, padding=1, bias=False),
-            nn.BatchNorm2d(HIDDEN),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(HIDDEN, PROTOTYPES, 1),
-        )
+        self.look = nn.Conv2d(convdet.WIDTH, convdet.WIDTH, 3, padding=1, bias=False)
+        self.look_norm = nn.BatchNorm2d(convdet.WIDTH)
+        self.refine = nn.Conv2d(convdet.WIDTH, HIDDEN, 3, padding=1, bias=False)
+        self.refine_norm = nn.BatchNorm2d(HIDDEN)
+        self.told = nn.Conv2d(HIDDEN, PROTOTYPES, 1)
 
     def forward(self, finest: Float[Tensor, "n c h w"]) -> Float[Tensor, "n p h2 w2"]:
         """The prototypes of each frame."""
-        seen = self.look(finest)
+        seen = normalised(finest, self.look, self.look_norm, "relu")
         if self.grow > 1:
             seen = F.interpolate(seen, scale_factor=self.grow, mode="bilinear", align_corners=False)
-        return self.refine(seen)
+        return self.told(normalised(seen, self.refine, self.refine_norm, "relu"))
 
 
 def targets(samples: Sequence[Sample]) -> dict[str, Tensor]:
