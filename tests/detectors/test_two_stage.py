@@ -94,13 +94,25 @@ class Levels(nn.Module):
 
 def test_a_region_is_read_from_the_map_that_its_size_wants() -> None:
     stages = [Stage(name="map", channels=2, stride=stride) for stride in (4, 8, 16, 32)]
-    net = TwoStage(replace(PRESETS["faster_rcnn_pyramid"], moves=False), Levels(), stages, 1)
-    seen: list[Tensor] = []
-    net.hidden.register_forward_hook(lambda module, given, made: seen.append(given[0]))
+    system = PRESETS["faster_rcnn_pyramid"]
+    net = TwoStage(system, Levels(), stages, 1)
     sides = torch.tensor([500.0, 20, 224, 120, 900])
     boxes = torch.stack([sides * 0, sides * 0, sides, sides], 1)
-    net.judged(net(torch.zeros(1, 3, 1024, 1024)), boxes, torch.zeros(5, dtype=torch.int64))
-    assert seen[0].mean(1).tolist() == [32, 4, 16, 8, 32]
+    maps = net(torch.zeros(1, 3, 1024, 1024))
+    found = net.seen(maps, boxes, torch.zeros(5, dtype=torch.int64), system.read)
+    assert found.flatten(1).mean(1).tolist() == [32, 4, 16, 8, 32]
+
+
+@torch.no_grad()
+def test_what_is_read_is_judged_alike_however_bright_the_map() -> None:
+    """A region's features of mean 0 and deviation 1 are the same for a map of twice the contrast and an offset."""
+    net = tried.untrained(FIXED).eval()
+    maps = torch.randn(1, 64, 12, 12, generator=torch.Generator().manual_seed(0))
+    rows = torch.zeros(200, dtype=torch.int64)
+    first, other = (net.judged([one], tried.priors(), rows) for one in (maps, 2 * maps + 3))
+    torch.testing.assert_close(other[0], first[0], atol=1e-4, rtol=1e-3)
+    net.system = replace(FIXED, standardised=False)
+    assert float((net.judged([2 * maps + 3], tried.priors(), rows)[0] - first[0]).abs().max()) > 0.01
 
 
 def test_maps_and_scales_that_do_not_go_together_are_refused() -> None:

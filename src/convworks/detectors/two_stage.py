@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 from torchvision.ops import box_iou
 
 from convworks.backbones.contract import Stage
@@ -50,23 +51,25 @@ class System:
     """Which parts make a detector.
 
     `source` says where boxes come from, `read` how a region becomes features of one size. With a `pyramid` there are
-    maps of several strides, and a region is read from that which its size wants. `naming` is how logits tell the
-    class; with `moves` each class moves its box, and learns to by `fit`. In `rounds` beyond the first the moved boxes
-    are read again; boxes that agree by IoU `vote` settle where the box lies, None for no vote; of two of a class that
-    overlap by more than `suppress` the better stays. A step learns from `regions` regions of a picture at most.
-    `scales` are those of the anchors in pixels: all on one map, or one on each map of a pyramid and one on a map
-    coarser by 2 than its last, from which nothing is read.
+    maps of several strides, and a region is read from that which its size wants. With `standardised`, what is read of
+    a region has mean 0 and deviation 1: features of which none is below 0 move a hidden unit by all of its weights at
+    once, and many never answer again. `naming` is how logits tell the class; with `moves` each class moves its box,
+    and learns to by `fit`. In `rounds` beyond the first the moved boxes are read again; boxes that agree by IoU `vote`
+    settle where the box lies, None for no vote; of two of a class that overlap by more than `suppress` the better
+    stays. A step learns from `regions` regions of a picture at most. `scales` are those of the anchors in pixels: all
+    on one map, or one on each map of a pyramid and one on a map coarser by 2 than its last, from which nothing is read.
     """
 
     source: Source
     read: Reader
     pyramid: bool = False
+    standardised: bool = True
     naming: Naming = SOFTMAX
     moves: bool = True
     fit: Fit = straight
     rounds: int = 1
     vote: float | None = None
-    suppress: float = 0.3
+    suppress: float = 0.5
     regions: int = 64
     training: Limits = TRAINING
     testing: Limits = TESTING
@@ -115,7 +118,10 @@ class TwoStage(nn.Module):
         self, maps: Sequence[Float[Tensor, "b d _ _"]], boxes: Float[Tensor, "n 4"], rows: Int[Tensor, "n"]
     ) -> tuple[Float[Tensor, "n _"], Float[Tensor, "n k 4"]]:
         """The logits of each region, and the deltas that each class would move it by."""
-        seen = self.hidden(self.seen(maps, boxes, rows, self.system.read).flatten(1))
+        features = self.seen(maps, boxes, rows, self.system.read).flatten(1)
+        if self.system.standardised:
+            features = F.layer_norm(features, features.shape[1:])
+        seen = self.hidden(features)
         if self.places is None:
             return self.names(seen), seen.new_zeros(len(boxes), self.classes, 4)
         return self.names(seen), self.places(seen).unflatten(1, (self.classes, 4))
