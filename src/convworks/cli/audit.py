@@ -42,6 +42,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write what was found, with its pictures, as one HTML page (not into the data's folder)",
     )
+    parser.add_argument(
+        "--features",
+        action="store_true",
+        help="look for small parts of one another too, by the features of the pretrained net (longer)",
+    )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="threads (default: one a core)")
     parser.add_argument(
         "--max-pixels",
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         max_pixels=args.max_pixels,
         page=args.page,
+        features=args.features,
         progress=_progress if sys.stderr.isatty() and not args.json else None,
     )
     if args.json:

@@ -18,6 +18,8 @@ from convworks.report.audit import words
 from convworks.report.audit.page import build
 from convworks.report.page import framed, outside, write_outside
 
+LEVELS = ("error", "warning", "note")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Audited:
@@ -65,12 +67,14 @@ def audit(
     workers: int = 0,
     max_pixels: int = MAX_PIXELS,
     page: str | Path | None = None,
+    features: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audited:
     """Looks at every image of a data set once; the owner's files are not written to.
 
     `workers` are threads, 0 for one a core; `page` is where to write what was found as HTML, if anywhere; larger
-    images than `max_pixels` are refused. Raises DataError where nothing can be read as a data set, RecipeError for
+    images than `max_pixels` are refused. With `features` small parts of one another are looked for too, by the features
+    of the pretrained net. Raises DataError where nothing can be read as a data set, RecipeError for
     a page inside the data's folder.
     """
     dataset = sources.read(
@@ -85,7 +89,13 @@ def audit(
         problem = (Finding(code="masks", level="error", said=error.found, action=error.fix),)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = scan(dataset, workers=workers or cores, progress=progress, max_pixels=max_pixels, stop=False)
-    done = Audited(found=replace(found, findings=(*problem, *found.findings)))
+    small: tuple[Finding, ...] = ()
+    if features:
+        from convworks.report.audit.resemblance import resembling
+
+        small = resembling(found, max_pixels=max_pixels, progress=progress)
+    said = sorted((*problem, *found.findings, *small), key=lambda one: LEVELS.index(one.level))
+    done = Audited(found=replace(found, findings=tuple(said)))
     if page is not None:
         done.write(page)
     return done
