@@ -174,3 +174,16 @@ def test_what_cannot_be_known_is_said_to_be_unknown() -> None:
     unknown = traced._replace(operators=(first, second._replace(kept=None)))
     assert unknown.training == traced.training - 8 * 8 * 4 * 4
     assert "768 B kept while training, without what 1 operator keeps: that is unknown." in unknown.table()
+
+
+def test_what_is_written_into_a_parameter_is_followed() -> None:
+    class Memory(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Parameter(torch.zeros(2, 3, 4, 4), requires_grad=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.rows[:1].copy_(x)
+            return self.rows.sum() + x
+
+    assert trace(Memory(), (4, 4, 3)).training == 0

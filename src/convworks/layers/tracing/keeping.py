@@ -72,7 +72,7 @@ def with_bytes(recorder: Recorder) -> tuple[tuple[Operator, ...], int]:
                 held.add(root)
     entered = 0
     for root in held:
-        size, maker = recorder.tensors[root].nbytes, made.get(root)
+        size, maker = _size(recorder, root), made.get(root)
         if maker is None:
             entered += size
         elif (before := kept_by[maker]) is not None:
@@ -97,10 +97,15 @@ def _alive(recorder: Recorder) -> list[int]:
         last[root] = max(last.get(root, number), number)
     change = [0] * (len(recorder.operators) + 2)
     for root, number in first.items():
-        size = recorder.tensors[root].nbytes
+        size = _size(recorder, root)
         change[number] += size
         change[last[root] + 1] -= size
     return list(accumulate(change))[: len(recorder.operators)]
+
+
+def _size(recorder: Recorder, root: int) -> int:
+    """The bytes of a tensor; none of a parameter's, which are there anyway."""
+    return recorder.tensors[root].nbytes if root in recorder.tensors else 0
 
 
 def _saved(operator: Operator, call: Call, result: Tensor, learns: Sequence[bool]) -> Saved | None:
@@ -156,7 +161,7 @@ def _asked(operator: Any, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], 
         try:
             with saved_tensors_hooks(lambda x: (found.append(x), x)[1], lambda x: x):
                 result = operator(*given, **named)
-        except (RuntimeError, NotImplementedError):
+        except (RuntimeError, NotImplementedError, IndexError, ValueError, TypeError):
             return None
     result = result[0] if isinstance(result, list | tuple) else result
     if not isinstance(result, Tensor):
