@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from convworks import backbones
+from convworks import backbones, tasks
+from convworks.layers.tracing.trace import trace
 from convworks.model import Net
 from convworks.recipe.options import Recipe, flat
 from convworks.tasks.head import ClassificationHead
@@ -77,3 +78,27 @@ def test_several_processes_on_a_machine_share_its_processors(monkeypatch: pytest
     assert shared == max(1, alone // 2)
     fixed = dataclasses.replace(Recipe().compute, threads=3, workers=0)
     assert settle.machine(fixed)[1:] == (3, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "share"), [("residual-small", 1.0), ("efficientnet-lite0", 0.65)])
+def test_a_step_on_eight_pictures_keeps_what_was_told_of_the_net(name: str, share: float) -> None:
+    """Of ReLU6 the layers of ours keep the answer alone, where PyTorch's keep a copy of what it read, too."""
+    backbone = backbones.create(name, "none")
+    net = Net(backbone, tasks.find("segmentation").head(backbone.info, 11, 0.0)).train()
+    backbone.freeze(0)  # its statistics, as where it was pretrained
+    told = trace(net, (352, 480, 3)).training
+    assert told is not None
+    weights = {value.untyped_storage().data_ptr() for value in net.parameters()}
+    seen: dict[int, int] = {}
+
+    def note(value: torch.Tensor) -> torch.Tensor:
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in weights:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        outputs = net(torch.zeros(8, 3, 352, 480))
+    assert sum(seen.values()) == pytest.approx(8 * told * share, rel=0.1)
+    assert outputs.shape == (8, 11, 88, 120)
