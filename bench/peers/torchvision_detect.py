@@ -3,6 +3,8 @@
 python bench/peers/torchvision_detect.py PACK --weights FILE --detector faster_rcnn --seconds 600 --to found.json
 
 The pyramid is torchvision's own, on the maps of stride 8, 16 and 32; batch statistics and the first stages are frozen.
+It is 64 channels wide, as ours is, and frames are 320 pixels wide, as torchvision's light detectors see them: with
+256 channels and larger frames a processor sees too few images in minutes (a second for each).
 Rates are the reference's, in proportion to the batch (references/detection: SGD .02 at 16 images for Faster R-CNN,
 AdamW 1e-4 for RetinaNet v2), with a warm-up and a cosine over the processor seconds that are given; both flips.
 """
@@ -29,7 +31,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 FROZEN = ("conv_stem", "blocks.0", "blocks.1")
 WARMUP = 0.05  # share of the time
-WIDTH = 256  # channels of the pyramid
+WIDTH = 64  # channels of the pyramid
 Target = dict[str, Tensor]
 
 
@@ -70,10 +72,10 @@ def build(detector: str, weights: Path, classes: int, size: tuple[int, int]) -> 
         value.requires_grad_(not name.startswith(FROZEN))
     given = {"min_size": min(size), "max_size": max(size), "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     if detector == "faster_rcnn":
-        anchors = AnchorGenerator(((32,), (64,), (128,), (256,)), ((0.5, 1.0, 2.0),) * 4)
+        anchors = AnchorGenerator(((16,), (32,), (64,), (128,)), ((0.5, 1.0, 2.0),) * 4)
         pool = MultiScaleRoIAlign(featmap_names=["0", "1", "2"], output_size=7, sampling_ratio=2)
         return FasterRCNN(features, classes + 1, rpn_anchor_generator=anchors, box_roi_pool=pool, **given)
-    scales = tuple((s, int(s * 2 ** (1 / 3)), int(s * 2 ** (2 / 3))) for s in (32, 64, 128, 256))
+    scales = tuple((s, int(s * 2 ** (1 / 3)), int(s * 2 ** (2 / 3))) for s in (16, 32, 64, 128))
     anchors = AnchorGenerator(scales, ((0.5, 1.0, 2.0),) * 4)
     return RetinaNet(features, classes + 1, anchor_generator=anchors, **given)
 
@@ -119,7 +121,7 @@ def main() -> None:
     parser.add_argument("--detector", choices=("faster_rcnn", "retinanet"), required=True)
     parser.add_argument("--seconds", type=float, required=True, help="of the processor, for training")
     parser.add_argument("--to", type=Path, required=True, help="what is found in the test images")
-    parser.add_argument("--size", type=int, nargs=2, default=(416, 544), help="height and width that it sees")
+    parser.add_argument("--size", type=int, nargs=2, default=(240, 320), help="height and width that it sees")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
