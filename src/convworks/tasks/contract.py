@@ -59,6 +59,7 @@ class Scenes:
     - `observe(prediction, sample, names)` compares it with the truth, both in the original picture.
     - `summarise(evidence, names)` adds up what some pictures say.
     - `study(prediction, sample, names)` is what else a finished model is asked, for a report: it may take longer.
+    - `averaged(outputs, frames, looks)` is the mean of what `outputs` gives for so many looks at some frames.
     - `guided`: the net takes the targets too while it learns or is judged, as a detector does that learns on chosen
       regions; what it gives then holds its losses.
     """
