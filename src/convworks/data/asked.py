@@ -23,22 +23,24 @@ def asked(dataset: DataSet, task: str = "") -> DataSet:
     For `instances` every object has an outline: one that has but a box gets the box, and counts neither way. Raises
     DataError for a task that the data do not serve.
     """
-    if task in ("", dataset.task):
+    if not task:
         return _with_hint(dataset)
+    if task == dataset.task:
+        return dataset
     place = shown(str(dataset.root))
     if task not in OBJECTS:
         raise DataError(
             f"{place} is a set for {dataset.task}; {task} was asked.", fix=f"leave --task {task} out"
         )
-    notes = [one for record in dataset.records for one in record.boxes]
-    if not notes and dataset.task == "segmentation":
+    objects = sum(len(record.boxes) for record in dataset.records)
+    if not objects and dataset.task == "segmentation":
         raise DataError(
             f"The masks of {place} say the class of a pixel, not which object it is of.",
             fix="add instances/ beside masks/, with the id of an object in each pixel; or outlines in COCO or YOLO",
         )
-    if not notes:
+    if not objects:
         raise DataError(f"{place} is a set for {dataset.task}, without objects; {task} was asked.")
-    return _of_objects(dataset) if task == "detection" else _outlined(dataset, notes)
+    return _of_objects(dataset) if task == "detection" else _outlined(dataset, objects)
 
 
 def _with_hint(dataset: DataSet) -> DataSet:
@@ -56,17 +58,17 @@ def _some(dataset: DataSet) -> Iterator[BoxNote]:
         yield from record.boxes
 
 
-def _outlined(dataset: DataSet, notes: list[BoxNote]) -> DataSet:
-    bare = sum(not (one.polygons or one.runs) for one in notes)
-    if bare == len(notes):
+def _outlined(dataset: DataSet, objects: int) -> DataSet:
+    bare = sum(not (one.polygons or one.runs) for record in dataset.records for one in record.boxes)
+    if bare == objects:
         raise DataError(
             f"The objects of {shown(str(dataset.root))} have boxes, but no outlines.",
             fix="outline them, or leave --task instances out",
         )
-    said = [f"Boxes and masks of {count(len(notes), 'object')} will be learned, as you asked."]
+    said = [f"Boxes and masks of {count(objects, 'object')} will be learned, as you asked."]
     if bare:
-        said.append(f"{count(bare, 'object')} of {len(notes):,} without an outline: counted neither way.")
-    if not any(map(_is_drawn, notes)):
+        said.append(f"{count(bare, 'object')} of {objects:,} without an outline: counted neither way.")
+    if not any(_is_drawn(one) for record in dataset.records for one in record.boxes):
         said.append("Every outline is just its object's box: a mask will learn no more than the boxes say.")
     made = _of_objects(dataset)
     records = pack(
