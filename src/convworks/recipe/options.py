@@ -228,7 +228,10 @@ class ComputeOptions:
 class Recipe:
     """All that decides a run besides its data. `reasons` says why, by field: "transfer.freeze"."""
 
-    task: Task = knob("classification", "what the net is to say of an image; the data decides")
+    task: Task = knob(
+        "classification",
+        "what the net is to say of an image; the data decides, and instances can be asked of outlines",
+    )
     seed: int = knob(0, "of the split, the weights, the order and the augmentation", low=0, high=2**32 - 1)
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
