@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from convworks import api
@@ -128,7 +129,14 @@ def test_every_localizer_learns(name: str, tiny: Path, tmp_path: Path) -> None:
         style="shapes",
         workers=1,
     )
-    lives(*trained(data, tmp_path / "run", detector=name, epochs=2), data)
+    made, said = trained(data, tmp_path / "run", detector=name, epochs=2)
+    lives(made, said, data)
+    kept = SceneEvaluation.read(made.run / "evaluation.json")
+    for path in kept.paths[:3]:
+        with Image.open(Path(kept.root) / path) as opened:
+            image = np.asarray(opened.convert("RGB"))
+        small, large = made.predict([image, np.repeat(np.repeat(image, 2, 0), 2, 1)])
+        np.testing.assert_allclose(np.array(large.box) / 2, small.box, atol=0.02 * 64)
 
 
 @pytest.mark.slow
