@@ -89,7 +89,7 @@ def shown(one: _Seen, other: _Seen) -> float:
     here = one.places[[match.queryIdx for match in clear]]
     there = other.places[[match.trainIdx for match in clear]]
     way, agree = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=3)
-    if way is None or int(agree.sum()) < AGREED:
+    if np.shape(way) != (2, 3) or int(agree.sum()) < AGREED:
         return 0.0
     scale, turn = way[0].tolist()[:2]
     if scale < 0.05 or abs(turn) > 0.05 * scale:
@@ -130,12 +130,12 @@ def _small(gray: Gray) -> Gray:
 
 
 def _described(gray: Gray) -> _Seen:
-    points, described = cv2.SIFT_create(_POINTS).detectAndCompute(gray, None)
+    points, described = cv2.SIFT.create(_POINTS).detectAndCompute(gray, None)
     places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
     return _Seen(
         gray=gray,
         places=places,
-        described=np.zeros((0, 128), np.float32) if described is None else described[: len(places)],
+        described=np.asarray(described, np.float32) if points else np.zeros((0, 128), np.float32),
     )
 
 

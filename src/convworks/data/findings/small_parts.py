@@ -17,10 +17,9 @@ def findings(seen: Seen, found: Crops) -> Iterator[Finding]:
     """One for each two splits that share pictures so, and one for pictures of the same split."""
     together: dict[tuple[Split, Split], list[tuple[int, int]]] = {}
     for part, whole in zip(found.part.tolist(), found.whole.tolist(), strict=True):
-        sides = (_split(seen, part), _split(seen, whole))
-        later = sides[0] != sides[1] and _ORDER.index(sides[0]) > _ORDER.index(sides[1])
-        key, pair = ((sides[1], sides[0]), (whole, part)) if later else (sides, (part, whole))
-        together.setdefault(key, []).append(pair)
+        first, second = (part, whole) if _place(seen, part) <= _place(seen, whole) else (whole, part)
+        key = (_ORDER[_place(seen, first)], _ORDER[_place(seen, second)])
+        together.setdefault(key, []).append((first, second))
     for (one, other), pairs in sorted(together.items()):
         named = [(seen.records[left].path, seen.records[right].path) for left, right in pairs]
         if one == other:
@@ -48,5 +47,5 @@ def findings(seen: Seen, found: Crops) -> Iterator[Finding]:
 _ORDER: tuple[Split, ...] = ("test", "val", "train")
 
 
-def _split(seen: Seen, row: int) -> Split:
-    return seen.records[row].split or "train"
+def _place(seen: Seen, row: int) -> int:
+    return _ORDER.index(seen.records[row].split or "train")
