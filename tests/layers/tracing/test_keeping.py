@@ -94,7 +94,7 @@ def test_a_built_net_keeps_what_its_notation_says(notation: str) -> None:
     net = Net(layers=parse(notation), input=Volume(height=24, width=20, channels=3))
     followed, said = trace(build(net), (24, 20, 3)), designed(net)
     assert followed.training == said.training
-    assert followed.input_kept == said.walk.input_kept == 24 * 20 * 3 * 4
+    assert followed.memory.input_kept == said.walk.input_kept == 24 * 20 * 3 * 4
     assert f"{followed.training / 1000:.1f} kB kept while training." in followed.table()
 
 
@@ -154,7 +154,7 @@ def test_what_is_frozen_keeps_nothing_before_the_first_part_that_learns() -> Non
         part.requires_grad_(False)
     frozen = trace(net, (48, 48, 3))
     assert frozen.training == pytest.approx(an_image_more(net, 48), rel=0.01)
-    assert frozen.input_kept == 0 < whole.input_kept
+    assert frozen.memory.input_kept == 0 < whole.memory.input_kept
     assert frozen.training < 0.1 * whole.training
 
 
@@ -170,10 +170,9 @@ def test_what_cannot_be_known_is_said_to_be_unknown() -> None:
     x = torch.empty(2, 3, device="meta")
     assert asked(Call(torch.ops.aten.nonzero.default, "nonzero", (x,), {}, (x,)), (True,)) is None
     traced = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), (8, 8, 3))
-    first, second = traced.operators
-    unknown = traced._replace(operators=(first, second._replace(kept=None)))
-    assert unknown.training == traced.training - 8 * 8 * 4 * 4
-    assert "768 B kept while training, without what 1 operator keeps: that is unknown." in unknown.table()
+    traced.memory.kept[1] = None
+    assert traced.training == 8 * 8 * 3 * 4
+    assert "768 B kept while training, without what 1 operator keeps: that is unknown." in traced.table()
 
 
 def test_what_is_written_into_a_parameter_is_followed() -> None:

@@ -301,7 +301,7 @@ def test_live_memory_is_what_is_still_needed() -> None:
         return self.second(self.first(x)) + x
 
     module = Given(kept, first=nn.Conv2d(1, 8, 1), second=nn.Conv2d(8, 1, 1))
-    lives = [operator.live for operator in trace(module, (10, 10, 1)).operators]
+    lives = trace(module, (10, 10, 1)).memory.live
     assert lives == [4 * 100 * 9, 4 * 100 * 10, 4 * 100 * 3]
 
 

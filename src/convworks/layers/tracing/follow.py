@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from convworks.arithmetic.spec import Plain, Volume
 from convworks.errors import NetError
 from convworks.layers.tracing.calling import raised_at
-from convworks.layers.tracing.keeping import with_bytes
+from convworks.layers.tracing.keeping import Memory
 from convworks.layers.tracing.kernels import first_line
 from convworks.layers.tracing.mode import Watching
 from convworks.layers.tracing.recorder import Operator, Recorder, Stopped
@@ -23,8 +23,8 @@ class Followed(NamedTuple):
     """A module followed on one image of `input`, up to where it ends or cannot be.
 
     `outputs` are the shapes of what it gives, for one image; `unused` are parameters that no operator read, and
-    how many numbers each holds; `unfinished` says that following ended before the net did; `input_kept` are the
-    bytes that training keeps of the image itself.
+    how many numbers each holds; `unfinished` says that following ended before the net did; `memory` are the
+    bytes at each operator.
     """
 
     module: nn.Module
@@ -33,7 +33,7 @@ class Followed(NamedTuple):
     outputs: tuple[tuple[int, ...], ...]
     unused: dict[str, int]
     unfinished: bool
-    input_kept: int
+    memory: Memory
 
     @property
     def last_map(self) -> Operator | None:
@@ -66,15 +66,14 @@ def follow(
             _raised(recorder, error)
         else:
             known = True
-    operators, input_kept = with_bytes(recorder)
     return Followed(
         module=module,
         input=volume,
-        operators=operators,
+        operators=tuple(recorder.operators),
         outputs=tuple(tuple(output.shape) for output in outputs),
         unused=dict(recorder.unused),
         unfinished=not known,
-        input_kept=input_kept,
+        memory=Memory(recorder),
     )
 
 

@@ -7,7 +7,7 @@ without numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -47,12 +47,38 @@ GIVEN = {"log_softmax", "sigmoid", "softmax", "tanh"}
 """Operators that keep what they give, of which their derivative is made."""
 
 
-def with_bytes(recorder: Recorder) -> tuple[tuple[Operator, ...], int]:
-    """The operators with the bytes that are alive and kept because of each, and those that are kept of the input.
+class Memory:
+    """The bytes of one image at each operator, worked out when they are first asked for.
 
     A tensor that several operators keep is counted once, where it was made. What depends on no learned number keeps
     nothing; nor are the weights counted, which are there anyway.
     """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    @cached_property
+    def live(self) -> list[int]:
+        """What is alive while each operator runs."""
+        return _alive(self.recorder)
+
+    @property
+    def kept(self) -> list[int | None]:
+        """What training keeps because of each operator until the way back; None where that is unknown."""
+        return self._kept[0]
+
+    @property
+    def input_kept(self) -> int:
+        """What training keeps of the image itself."""
+        return self._kept[1]
+
+    @cached_property
+    def _kept(self) -> tuple[list[int | None], int]:
+        return _kept(self.recorder)
+
+
+def _kept(recorder: Recorder) -> tuple[list[int | None], int]:
+    """The bytes that training keeps because of each operator, and those of the image."""
     roots, operators, learned = recorder.roots, recorder.operators, recorder.learned
     learning, held, made = set[int](), set[int](), dict[int, int]()
     kept_by: list[int | None] = [0] * len(operators)
@@ -77,8 +103,7 @@ def with_bytes(recorder: Recorder) -> tuple[tuple[Operator, ...], int]:
             entered += size
         elif (before := kept_by[maker]) is not None:
             kept_by[maker] = before + size
-    found = zip(operators, _alive(recorder), kept_by, strict=True)
-    return tuple(operator._replace(live=live, kept=kept) for operator, live, kept in found), entered
+    return kept_by, entered
 
 
 def _alive(recorder: Recorder) -> list[int]:

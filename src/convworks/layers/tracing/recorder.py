@@ -24,10 +24,8 @@ class Operator(NamedTuple):
     `place` counts from 1; `path` is the innermost module and `location` the user's line that called it ("" where
     it is none of theirs). `layer` is the operator as the arithmetic knows it, None where it has no word for it;
     `input` and `output` are volumes where the tensors are such. `multiply_adds` is None where they are unknown.
-    `bytes` is what its output holds, `live` what is alive while it runs, `kept` what training keeps because of it
-    until the way back, None where that is unknown. `sources` are the places of the operators whose results it
-    reads, 0 for the image. `odd` is what is unusual about it. Where it is impossible `error`
-    says why.
+    `bytes` is what its output holds. `sources` are the places of the operators whose results it reads, 0 for the
+    image. `odd` is what is unusual about it. Where it is impossible `error` says why.
     """
 
     place: int
@@ -44,8 +42,6 @@ class Operator(NamedTuple):
     parameters: int
     multiply_adds: int | None
     bytes: int
-    live: int = 0
-    kept: int | None = 0
     sources: tuple[int, ...] = ()
     odd: str = ""
     error: NetError | None = None

@@ -57,7 +57,7 @@ class Traced(Followed):
     @property
     def predicting(self) -> int:
         """Bytes of activations that are alive at once, at most, while one image is predicted."""
-        return max((operator.live for operator in self.operators), default=0)
+        return max(self.memory.live, default=0)
 
     @property
     def training(self) -> int:
@@ -65,7 +65,7 @@ class Traced(Followed):
 
         Weights, gradients and what the optimiser remembers come on top, once for all images of a step.
         """
-        return self.input_kept + sum(operator.kept or 0 for operator in self.operators)
+        return self.memory.input_kept + sum(kept or 0 for kept in self.memory.kept)
 
     def check(self, objects: Sequence[float] = ()) -> list[Finding]:
         """What does not fit and what would mend it; `objects` are sizes of objects in pixels of the input."""
@@ -77,9 +77,9 @@ class Traced(Followed):
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table as text cells: headings, the input, then a row an operator."""
-        kept = byte_words(self.input_kept) if self.input_kept else ""
+        kept = byte_words(self.memory.input_kept) if self.memory.input_kept else ""
         first = ("", "", "input", str(self.input), "", "", "", kept, "1", "1", "0", "")
-        return [HEADINGS, first, *map(_cells, self.operators)]
+        return [HEADINGS, first, *map(_cells, self.operators, self.memory.live, self.memory.kept)]
 
     def totals(self) -> list[str]:
         """What the whole net costs and sees, a sentence a line, and one size worked out."""
@@ -110,7 +110,7 @@ class Traced(Followed):
 
     def _unknown_kept(self) -> str:
         """How many operators keep nobody knows what, in words."""
-        unknown = sum(operator.kept is None for operator in self.operators)
+        unknown = self.memory.kept.count(None)
         if not unknown:
             return ""
         who = "1 operator keeps" if unknown == 1 else f"{unknown} operators keep"
@@ -129,7 +129,7 @@ class Traced(Followed):
             "multiply_adds": self.multiply_adds,
             "predicting_bytes": self.predicting,
             "training_bytes": self.training,
-            "layers": [_document(operator) for operator in self.operators],
+            "layers": list(map(_document, self.operators, self.memory.live, self.memory.kept)),
             "findings": [finding_document(finding) for finding in findings],
         }
 
@@ -157,7 +157,7 @@ def _shape(operator: Operator) -> str:
     )
 
 
-def _cells(operator: Operator) -> tuple[str, ...]:
+def _cells(operator: Operator, live: int, kept: int | None) -> tuple[str, ...]:
     head = str(operator.place), operator.path or operator.location, label(operator), _shape(operator)
     row = row_of(operator)
     if operator.error is not None:
@@ -180,8 +180,8 @@ def _cells(operator: Operator) -> tuple[str, ...]:
         *head,
         f"{operator.parameters:,}" if operator.parameters else "",
         "?" if costs is None else count_words(costs) if costs else "",
-        byte_words(operator.live),
-        "?" if operator.kept is None else byte_words(operator.kept) if operator.kept else "",
+        byte_words(live),
+        "?" if kept is None else byte_words(kept) if kept else "",
         size + ("*" if operator.sees_beyond else ""),
         of_axes(fields, "jump") if fields is not None and not flat else "",
         of_axes(fields, "start") if fields is not None else "",
@@ -189,7 +189,7 @@ def _cells(operator: Operator) -> tuple[str, ...]:
     )
 
 
-def _document(operator: Operator) -> dict[str, Any]:
+def _document(operator: Operator, live: int, kept: int | None) -> dict[str, Any]:
     slides = operator.fit.slides if operator.fit is not None else None
     return {
         "place": operator.place,
@@ -209,8 +209,8 @@ def _document(operator: Operator) -> dict[str, Any]:
         "parameters": operator.parameters,
         "multiply_adds": operator.multiply_adds,
         "bytes": operator.bytes,
-        "predicting_bytes": operator.live,
-        "training_bytes": operator.kept,
+        "predicting_bytes": live,
+        "training_bytes": kept,
         "sees": operator.reach,
         "field": [
             {"size": float(field.size), "jump": float(field.jump), "start": float(field.start)}

@@ -31,7 +31,7 @@ def row_of(operator: Operator) -> Row | None:
         parameters=operator.parameters,
         multiply_adds=operator.multiply_adds or 0,
         kept=0,
-        live=operator.live,
+        live=0,
         error=operator.error,
     )
 
