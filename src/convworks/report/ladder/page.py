@@ -77,7 +77,7 @@ def _figures(ladder: Climb) -> Markup:
         ]
         for row in ladder.rows
     ]
-    heads = ("Step", "AP", "95 %", "AP50", "A picture", "of it boxes", "To train")
+    heads = ("Step", "AP", "95 %", "AP50", "A picture", "its boxes", "To train")
     return section(
         "figures",
         "What each step finds, and what it takes",
@@ -235,12 +235,12 @@ def _limits(ladder: Climb) -> Markup:
     settled = ladder.settled
     same = (
         f"All steps learn from the same {count(settled.learn, 'picture')} and none changes the net: what differs "
-        "is what is computed where. Trained whole, as convworks train does, the default finds more."
+        "is what is computed where. In convworks train the net of the default learns along."
     )
     long = (
         f"Fast and Faster R-CNN learn for {count(settled.passes, 'pass', 'passes')} over the pictures as they are, the "
-        f"default for {count(settled.epochs, 'epoch')} over augmented ones, of which "
-        f"{count(settled.tune, 'other picture')} choose the best."
+        f"default for {count(settled.epochs, 'epoch')} over augmented ones, the best of which "
+        f"{count(settled.tune, 'other picture')} choose."
     )
     told = tag("ul", tag("li", words.APART), tag("li", same), tag("li", long))
     return section("limits", "What this does not say", told)
