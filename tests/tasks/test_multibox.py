@@ -105,6 +105,7 @@ def test_priors_stand_for_the_boxes_of_the_data_or_are_a_grid() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_ten_boxes_recall_three_times_what_ten_priors_do(tmp_path: Path) -> None:
     """PAPERS.md, check 11, on the main road."""
     data = synthetic.write(
