@@ -49,7 +49,7 @@ class Shelf:
 def _read(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a file, None where there is none, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile):
         return None
