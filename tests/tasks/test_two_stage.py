@@ -12,10 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from convworks import tasks
+from convworks.augmentation import mix, plan
 from convworks.backbones.contract import Stage, tapped
+from convworks.data.scenes import smaller
 from convworks.detectors.presets import PRESETS
 from convworks.errors import DataError, RecipeError
-from convworks.recipe.options import Detector, ModelOptions
+from convworks.recipe.options import AugmentationOptions, Detector, ModelOptions
 from convworks.samples import Sample
 from convworks.tasks import two_stage
 
@@ -166,3 +168,16 @@ def test_a_detector_is_refused_where_it_does_not_belong() -> None:
         tasks.chosen("segmentation", ModelOptions(detector="fast_rcnn"))
     with pytest.raises(RecipeError, match='There is no detector "fast_rcnn"'):
         tasks.chosen("localization", ModelOptions(detector="fast_rcnn"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_to_look_moves_as_objects_do(seed: int) -> None:
+    boxes = np.array([[4, 4, 30, 30], [20, 10, 60, 50]], np.float32)
+    image = np.zeros((64, 64, 3), np.uint8)
+    sample = Sample(image=image, boxes=boxes, labels=np.zeros(2, np.int64), regions=boxes.copy())
+    options = AugmentationOptions(rotate=20)
+    four = mix.mosaic([sample] * 4, options, plan.rng(seed, 0, 0, 0), (64, 64))
+    drawn = plan.draw(options, plan.rng(seed, 0, 0, 1), (64, 64), (48, 32), "letterbox")
+    for moved in (four, plan.apply(drawn, sample), smaller(sample, 40)):
+        assert len(moved.boxes) > 0
+        assert np.array_equal(moved.boxes, moved.regions)
