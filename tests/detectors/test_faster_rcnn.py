@@ -193,6 +193,7 @@ def test_answers_equal_torchvisions(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_trained_alike_it_finds_as_much_as_torchvisions() -> None:
     """The same body, first weights, pictures and draws; what differs is the order in which numbers are added."""
     system = replace(tried.NETWORK, standardised=False)

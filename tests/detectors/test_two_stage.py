@@ -21,6 +21,7 @@ SIDE, FIXED, NETWORK = tried.SIDE, tried.FIXED, tried.NETWORK
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_box_head_makes_up_for_boxes_that_are_the_same_in_every_picture() -> None:
     net = tried.trained(FIXED)
     without, moved = tried.precision(net, replace(FIXED, moves=False)), tried.precision(net, FIXED)
@@ -29,6 +30,7 @@ def test_a_box_head_makes_up_for_boxes_that_are_the_same_in_every_picture() -> N
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_rounds_and_votes_sharpen_fixed_boxes() -> None:
     net = tried.trained(FIXED)
     once, twice = tried.precision(net, FIXED), tried.precision(net, replace(FIXED, rounds=2, vote=0.5))
@@ -37,6 +39,7 @@ def test_rounds_and_votes_sharpen_fixed_boxes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_region_network_finds_nearly_all_with_sixty_boxes() -> None:
     net = tried.trained(NETWORK)
     images, truths = tried.shapes(150, 1)
@@ -52,6 +55,7 @@ def test_a_region_network_finds_nearly_all_with_sixty_boxes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.xfail(
     reason="after 400 steps AP50 .91 of the .95 to reach, on the training pictures as on others"
 )
@@ -67,6 +71,7 @@ def four(maps: Tensor, boxes: Tensor, rows: Tensor, scale: float) -> Tensor:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_more_views_of_a_region_lose_nothing() -> None:
     systems = [replace(FIXED, read=read) for read in (four, PRESETS["multi_region"].read)]
     one, ten = (tried.precision(tried.trained(system), system) for system in systems)
