@@ -68,26 +68,6 @@ def nameless(truths: Sequence[Truth]) -> list[Truth]:
     return [replace(truth, labels=torch.zeros_like(truth.labels)) for truth in truths]
 
 
-def turned(images: Tensor, truths: Sequence[Truth], generator: torch.Generator) -> tuple[Tensor, list[Truth]]:
-    """Each picture and its boxes as they are, mirrored, upside down or both: the papers' only augmentation."""
-    seen, told = images.clone(), list(truths)
-    for row, (across, down) in enumerate((torch.rand(len(images), 2, generator=generator) < 0.5).tolist()):
-        boxes = told[row].boxes
-        if across:
-            seen[row], boxes = seen[row].flip(2), _mirrored(boxes, 0)
-        if down:
-            seen[row], boxes = seen[row].flip(1), _mirrored(boxes, 1)
-        told[row] = replace(told[row], boxes=boxes)
-    return seen, told
-
-
-def _mirrored(boxes: Tensor, axis: int) -> Tensor:
-    """Boxes of a picture that is mirrored along an axis, 0 for x."""
-    found = boxes.clone()
-    found[:, axis], found[:, axis + 2] = SIDE - boxes[:, axis + 2], SIDE - boxes[:, axis]
-    return found
-
-
 @cache
 def priors() -> Tensor:
     """200 boxes that stand for those of the training pictures."""
@@ -107,8 +87,7 @@ def trained(system: System) -> TwoStage:
     net, generator = untrained(system, 1), torch.Generator().manual_seed(1)
 
     def losses(images: Tensor, truths: list[Truth]) -> Mapping[str, Tensor]:
-        images, truths = turned(images, nameless(truths), generator)
-        return loss(net, images, truths, [priors()] * len(images), generator)
+        return loss(net, images, nameless(truths), [priors()] * len(images), generator)
 
     learned(net, losses)
     return net
