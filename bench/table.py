@@ -64,7 +64,12 @@ def transfer(found: Result) -> Iterable[Row]:
                 if middle(tool, "best")[1]
             ]
             clock = "CPU time" if unit == "cpu" else "wall time"
-            yield f"{title}: {what}, {clock}", f"{score:.3f} in {spent:.1f} s", "; ".join(peers), f"seeds: {n}"
+            yield (
+                f"{title}: {what}, {clock}",
+                f"{score:.3f} in {spent:.1f} s",
+                "; ".join(peers),
+                f"seeds: {n}",
+            )
 
 
 def train_step(found: Result) -> Iterable[Row]:

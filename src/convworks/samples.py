@@ -58,11 +58,12 @@ def _no_points() -> Float[np.ndarray, "0 0 2"]:
 class Sample:
     """One image as arrays, with everything that is known of it; what moves the image moves the rest.
 
-    `image` is HWC uint8 RGB, or has other bands in 256 steps. `label` is the class of the whole image, -1 where there is none. `shows` (k,) says of each
-    class whether it is in the image, where that was asked of whole images; else it is empty. `boxes` (n, 4) go with
-    `labels` (n,), with `aside` (n,), all `COUNTED` where nothing is said, with `masks` (n, h, w), one an object, and
-    with `points` (n, k, 2) as x, y in pixels, NaN where a point is not known. `class_map` (h, w) holds a class a pixel,
-    255 to ignore; (0, 0) where there is none. `regions` (r, 4) are proposals: boxes in which something may be.
+    `image` is HWC uint8 RGB, or has other bands in 256 steps. `label` is the class of the whole image, -1 where there
+    is none. `shows` (k,) says of each class whether it is in the image, where that was asked of whole images; else it
+    is empty. `boxes` (n, 4) go with `labels` (n,), with `aside` (n,), all `COUNTED` where nothing is said, with `masks`
+    (n, h, w), one an object, and with `points` (n, k, 2) as x, y in pixels, NaN where a point is not known. `class_map`
+    (h, w) holds a class a pixel, 255 to ignore; (0, 0) where there is none. `regions` (r, 4) are proposals: boxes in
+    which something may be.
     """
 
     image: UInt8[np.ndarray, "h w _"]

@@ -50,7 +50,9 @@ class SceneFeed:
     def batches(self, parts: Sequence[Int[np.ndarray, "_"]], epoch: int) -> Iterator[Batch]:
         """One batch for each of `parts`, made ahead by the threads."""
         fill = partial(self._fill, epoch=epoch)
-        for part, images, samples in filled(parts, (*self.frame, self.preprocessing.channels), fill, self.workers):
+        for part, images, samples in filled(
+            parts, (*self.frame, self.preprocessing.channels), fill, self.workers
+        ):
             yield Batch(images=images, targets=self.task.targets(samples), indices=torch.from_numpy(part))
 
     def sample(self, row: int) -> Sample:
