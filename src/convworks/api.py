@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from convworks import model, model_file, tasks
+from convworks import devices, model, model_file, tasks
 from convworks.data.load import shows
 from convworks.data.record import DataSet, SetAside, classes_of
 from convworks.errors import ConvworksError, DataError, RecipeError
@@ -218,7 +218,7 @@ def events(
         given = {**knobs.flat(base), **given}
     dataset = _dataset(data, given.get("data.source", "auto"), task)
     folder = Path(run) if run is not None else runs.free_folder(Path("runs"), dataset.root.resolve().name)
-    with joined(model.find_device(given.get("compute.device", "auto"))) as team:
+    with joined(devices.find(given.get("compute.device", "auto"))) as team:
         folder = Path(team.from_leader(str(folder)))
         place = runs.opened(folder, team, new=True)
         told = command or _command(data, folder, given)
@@ -233,7 +233,7 @@ def resumed(
     folder = Path(run)
     settled = folder / runs.RECIPE
     device = knobs.read(settled).compute.device if settled.is_file() else "auto"
-    with joined(model.find_device(device)) as team:
+    with joined(devices.find(device)) as team:
         place = runs.opened(folder, team, new=False)
         try:
             recipe = knobs.read(settled)

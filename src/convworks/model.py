@@ -7,43 +7,39 @@ One object for the library, the command line, the server and the export. A saved
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from convworks import backbones, model_file, tasks
+from convworks import backbones, devices, model_file, tasks
 from convworks.augmentation import plan
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.backbones import adapt
 from convworks.backbones.contract import Backbone, Card
-from convworks.data import bands
-from convworks.data.decode import MAX_PIXELS, decode, from_pil
-from convworks.data.names import shown
+from convworks.data import given
+from convworks.data.decode import MAX_PIXELS
+from convworks.data.given import Picture
 from convworks.data.record import SetAside
-from convworks.data.sources.suffixes import READ
 from convworks.detectors import tiling
 from convworks.detectors.answer import stacked
-from convworks.errors import DataError, DecodeError, DeviceError, ModelFileError, RecipeError
+from convworks.errors import DecodeError, ModelFileError, RecipeError
 from convworks.geometry.boxes import Size
 from convworks.geometry.move import Move, crop
 from convworks.recipe.scenes import blocks_of
 from convworks.samples import Detection, Prediction, Segmentation
 from convworks.tasks import graph_cut, windows
 from convworks.tasks.contract import Finder, Task
-
-Picture = str | Path | Image.Image | np.ndarray
 
 
 class Net(nn.Module):
@@ -134,7 +130,7 @@ class Model:
 
     def to(self, device: str | torch.device) -> Model:
         """Move the weights; raises DeviceError for a device that this machine does not have."""
-        self.net.to(find_device(device))
+        self.net.to(devices.find(device))
         return self
 
     @cached_property
@@ -177,15 +173,15 @@ class Model:
         else that is not a picture.
         """
         if isinstance(source, (str, Path)) and Path(source).is_dir():
-            found = list(self.predictions(pictures_in(Path(source)), batch=batch, tiles=tiles))
+            found = list(self.predictions(given.below(Path(source)), batch=batch, tiles=tiles))
             aside = [one for one in found if isinstance(one, SetAside)]
             if aside:
                 names = ", ".join(one.path for one in aside[:5]) + (", ..." if len(aside) > 5 else "")
                 warnings.warn(f"{len(aside)} of {len(found)} files set aside: {names}", stacklevel=2)
             return [one for one in found if not isinstance(one, SetAside)]
         several = isinstance(source, Sequence) and not isinstance(source, (str, bytes))
-        given: Sequence[Picture] = source if several else [source]  # type: ignore[assignment]
-        found = list(self.predictions(given, batch=batch, strict=True, tiles=tiles))
+        pictures: Sequence[Picture] = source if several else [source]  # type: ignore[assignment]
+        found = list(self.predictions(pictures, batch=batch, strict=True, tiles=tiles))
         return found if several else found[0]
 
     def predictions(
@@ -215,7 +211,8 @@ class Model:
                 return error
 
         with ThreadPoolExecutor(workers, thread_name_prefix="predict") as pool:
-            for group in _groups(sources, batch):
+            remaining = iter(sources)
+            while group := list(islice(remaining, batch)):
                 every = list(pool.map(look, group))
                 for one in every:
                     if strict and isinstance(one, DecodeError):
@@ -283,7 +280,7 @@ class Model:
                 expected="a model for segmentation or detection, and a scale above 0 and up to 4",
             )
         path = Path(picture) if isinstance(picture, (str, Path)) else None
-        image = self._whole(picture, max_pixels)
+        image, _ = given.pixels(picture, prepare.bands, max_pixels)
         size = (image.shape[0], image.shape[1])
         small = (max(1, round(chosen * size[0])), max(1, round(chosen * size[1])))
         boxed = self.task.name == "detection"
@@ -308,11 +305,7 @@ class Model:
     def _looked(self, picture: Picture, max_pixels: int) -> Looked:
         """A picture as the net sees it, and the way there from the picture's own pixels."""
         prepare = self.preprocessing
-        if isinstance(picture, (str, Path)):
-            image, (height, width) = self._read(Path(picture), max_pixels, at_least=prepare.side)
-        else:
-            image = self._whole(picture, max_pixels)
-            height, width = image.shape[:2]
+        image, (height, width) = given.pixels(picture, prepare.bands, max_pixels, at_least=prepare.side)
         kept = prepare.kept(image)
         drawn = prepare.drawn((kept.shape[0], kept.shape[1]))
         shrunk = crop((0, 0, width, height), (kept.shape[0], kept.shape[1]))
@@ -323,30 +316,6 @@ class Model:
             moved, seen = plan.kept(drawn.move, self.finder(kept, path))
             regions = moved[seen]
         return Looked(frame=frame, move=shrunk.then(drawn.move), size=(height, width), regions=regions)
-
-    def _whole(self, picture: Picture, max_pixels: int) -> UInt8[np.ndarray, "h w c"]:
-        """The pixels of a picture, all of them."""
-        if isinstance(picture, (str, Path)):
-            return self._read(Path(picture), max_pixels, at_least=0)[0]
-        ranges = self.preprocessing.bands
-        return _banded(picture, ranges) if ranges else _pixels(picture)
-
-    def _read(self, path: Path, max_pixels: int, *, at_least: int) -> tuple[UInt8[np.ndarray, "h w c"], Size]:
-        """The pixels of a file, and its whole height and width; raises DecodeError for other bands than the net's.
-
-        A JPEG may come smaller, its short side `at_least` that.
-        """
-        prepare = self.preprocessing
-        if prepare.bands:
-            image = bands.picture(path, prepare.bands, max_pixels)
-            return image, (image.shape[0], image.shape[1])
-        decoded = decode(path, at_least=at_least, max_pixels=max_pixels)
-        if decoded.bands:
-            raise DecodeError(
-                f"{shown(str(path))}: {decoded.mode}, where the model reads red, green and blue",
-                fix="give files like those that it learned from",
-            )
-        return decoded.image, (decoded.size[1], decoded.size[0])
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, then `model.json` with its hash; each whole or not at all."""
@@ -415,55 +384,6 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     return model.to(device)
 
 
-def find_device(device: str | torch.device) -> torch.device:
-    """The device of a name; "auto" is the first GPU where there is one. Raises DeviceError.
-
-    >>> find_device("cpu")
-    device(type='cpu')
-    """
-    if isinstance(device, torch.device):
-        return device
-    have = ["cpu"]
-    if torch.cuda.is_available():
-        have += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        have.append("mps")
-    name = have[min(1, len(have) - 1)] if device == "auto" else "cuda:0" if device == "cuda" else device
-    if name not in have:
-        raise DeviceError(
-            f'There is no device "{device}" on this machine.', expected=f"one of auto, {', '.join(have)}"
-        )
-    return torch.device(name)
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The image files below a folder, by name; hidden ones and links that lead out of it are left out."""
-    root = folder.resolve()
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in READ
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-        and path.resolve().is_relative_to(root)
-    )
-
-
-def described_versions() -> dict[str, str]:
-    """The versions that a model was made with."""
-    import platform
-
-    from convworks import __version__
-
-    return {
-        "convworks": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "made": time.strftime("%Y-%m-%d"),
-    }
-
-
 def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:
     own = net.state_dict()
     wrong = [name for name in own if name not in state or state[name].shape != own[name].shape]
@@ -473,38 +393,3 @@ def _fill(net: Net, state: dict[str, Tensor], place: Path) -> None:
             f"{len(wrong) or abs(len(state) - len(own))} tensors differ{f' ({wrong[0]})' if wrong else ''}."
         )
     net.load_state_dict(state)
-
-
-def _pixels(picture: Image.Image | np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
-    """HWC uint8 RGB of a picture that is in memory; raises DataError for an array that is none."""
-    if isinstance(picture, Image.Image):
-        return from_pil(picture).image
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise DataError(
-            f"This array is {picture.dtype} {picture.shape}, not a picture.",
-            expected="uint8, height x width x 3, red first",
-            fix="(255 * array).astype(np.uint8) for numbers in 0 to 1; array[..., ::-1] for blue first",
-        )
-    return np.ascontiguousarray(picture)
-
-
-def _banded(picture: Image.Image | np.ndarray, ranges: bands.Ranges) -> UInt8[np.ndarray, "h w c"]:
-    """The bands of an array, in the units of the files that the net learned from; raises DataError for any other."""
-    if isinstance(picture, Image.Image) or picture.ndim != 3 or picture.shape[2] != len(ranges):
-        what = "a PIL image" if isinstance(picture, Image.Image) else f"an array {picture.shape}"
-        raise DataError(
-            f"This is {what}; the model reads {len(ranges)} bands.",
-            expected=f"an array of height x width x {len(ranges)}, in the units of the training images",
-        )
-    return bands.scaled(picture, ranges)
-
-
-def _groups(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    group: list[Any] = []
-    for item in items:
-        group.append(item)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group

@@ -140,12 +140,12 @@ def _of_outlines(model: Any, option: str) -> tuple[str, ...]:
 
 
 def _files(pictures: Iterable[Path]) -> Iterator[Path]:
+    from convworks.data import given
     from convworks.errors import DataError
-    from convworks.model import pictures_in
 
     for picture in pictures:
         if picture.is_dir():
-            yield from pictures_in(picture)
+            yield from given.below(picture)
         elif picture.exists():
             yield picture
         else:

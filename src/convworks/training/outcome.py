@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from convworks import model
+from convworks import __version__
 from convworks.evaluation import calibration
 from convworks.evaluation.labels import LabelEvaluation
 from convworks.evaluation.result import Evaluation
@@ -82,7 +82,7 @@ def facts(
 ) -> dict[str, Any]:
     """What `model.json` holds for people and reports beside what the model needs: how it came to be."""
     return {
-        "versions": model.described_versions(),
+        "versions": _versions(),
         "created": time.strftime("%Y-%m-%d %H:%M"),
         "command": command,
         "environment": {
@@ -117,4 +117,15 @@ def facts(
             "low": scored.low,
             "high": scored.high,
         },
+    }
+
+
+def _versions() -> dict[str, str]:
+    """The versions that a model was made with."""
+    return {
+        "convworks": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "made": time.strftime("%Y-%m-%d"),
     }

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from convworks import devices
 from convworks.geometry.boxes import Size
-from convworks.model import Net, find_device
+from convworks.model import Net
 from convworks.recipe.options import ComputeOptions, Recipe
 from convworks.recipe.propose import with_values_and_reasons
 from convworks.training.prepare import free_memory
@@ -23,7 +24,7 @@ VIRTUAL_BATCH = 32  # pictures over which a batch norm that learns takes its sta
 
 def machine(options: ComputeOptions) -> tuple[torch.device, int, int]:
     """The device, the threads and the decoding threads that a recipe means on this machine."""
-    device = find_device(options.device)
+    device = devices.find(options.device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     threads = cores if options.threads == "auto" else options.threads
