@@ -16,7 +16,6 @@ from PIL import Image
 from convworks import api
 from convworks.augmentation.preprocess import Preprocessing
 from convworks.data.pixels import PixelStore
-from convworks.errors import RecipeError
 from convworks.recipe.options import AugmentationOptions, read
 from convworks.tasks.classification import cross_entropy
 from convworks.tasks.multilabel import binary_cross_entropy
@@ -158,11 +157,3 @@ def test_a_run_that_mixes_images_trains_and_repeats(
         lines = (tmp_path / name / "events.jsonl").read_text().splitlines()
         losses.append([one["train_loss"] for one in map(json.loads, lines) if "train_loss" in one])
     assert losses[0] and losses[0] == losses[1]
-
-
-def test_images_whose_answers_have_a_place_are_not_mixed(tmp_path: Path) -> None:
-    (tmp_path / "boxes.csv").write_text("path,x0,y0,x1,y1,label\na.png,1,1,20,20,cat\nb.png,2,3,20,20,dog\n")
-    for name in ("a.png", "b.png"):
-        Image.new("RGB", (32, 32)).save(tmp_path / name)
-    with pytest.raises(RecipeError, match="asks where things are"):
-        api.train(tmp_path, run=tmp_path / "run", mixup=0.2)

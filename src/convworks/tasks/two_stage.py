@@ -265,7 +265,7 @@ def _task(name: str) -> Task:
         settings=partial(settings, system=system),
         fitted=fitted,
         finder=finder,
-        scenes=replace(scenes, guided=True),
+        scenes=replace(scenes, guided=True, averaged=None),
         decoder=name,
     )
 

@@ -85,6 +85,7 @@ def planned(
     """The recipe for a data set under what was `given` (by full name), the data prepared, and the backbone."""
     given = {**given, "task": dataset.task}
     base = knobs.with_values(Recipe(), given)
+    _refuse_unused(dataset.task, base)
     if dataset.task in prepare.SCENES:
         return scene_planned(dataset, given, base, progress)
     if base.data.input_size == "auto":
@@ -104,6 +105,26 @@ def planned(
     if base.data.input_size == "auto":
         recipe = replace(recipe, data=replace(recipe.data, input_size=size))
     return recipe, prepared, backbone
+
+
+def _refuse_unused(name: str, base: Recipe) -> None:
+    """Raises RecipeError for what a task cannot use, before anything is decoded."""
+    task = tasks.chosen(name, base.model)
+    task.settings(base.model)
+    if task.scenes is not None and mix.mixes(base.augmentation):
+        raise RecipeError(
+            f"mixup and CutMix mix whole images and their classes; {name} asks where things are.",
+            fix="--mosaic 0.3 puts four images into one frame",
+        )
+    if base.model.looks > 1 and (task.scenes is None or task.scenes.averaged is None):
+        raise RecipeError(f"{name} takes one look at a picture.", fix="leave --looks out")
+    if base.model.smoothing and name != "segmentation":
+        raise RecipeError(f"A minimum cut refines outlines; the task is {name}.", fix="leave --smoothing out")
+    if base.data.sampling != "even" and name == "segmentation":
+        raise RecipeError(
+            "Which classes a map of pixels holds is not known before it is read, so that no image is seen more often.",
+            fix="leave --sampling out; a part of the crops is drawn around pixels of rare classes anyway",
+        )
 
 
 def _backbone(base: Recipe) -> tuple[Backbone, BackboneFacts]:
@@ -139,12 +160,6 @@ def scene_planned(
     dataset: DataSet, given: dict[str, Any], base: Recipe, progress: Callable[[int, int], None]
 ) -> tuple[Recipe, Prepared, Backbone]:
     """The plan where answers have a place in the picture: the frame's size comes from what was measured."""
-    tasks.chosen(dataset.task, base.model).settings(base.model)  # refused before anything is decoded
-    if mix.mixes(base.augmentation):
-        raise RecipeError(
-            f"mixup and CutMix mix whole images and their classes; {dataset.task} asks where things are.",
-            fix="--mosaic 0.3 puts four images into one frame",
-        )
     backbone, facts = _backbone(base)
     quick = glance(dataset)
     named = {name: value for name, value in given.items() if value != "auto" or name not in START}
