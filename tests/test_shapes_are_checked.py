@@ -11,7 +11,7 @@ from convworks.samples import Sample
 
 def test_a_shape_that_contradicts_a_signature_is_refused() -> None:
     with pytest.raises(TypeCheckError, match="image"):
-        Sample(image=np.zeros((2, 3, 4), np.uint8))
+        Sample(image=np.zeros((2, 3), np.uint8))
 
 
 def test_a_shape_that_keeps_to_it_passes() -> None:

@@ -13,7 +13,17 @@ import pytest
 from convworks.cli import main
 from convworks.cli.options import parser_of, verb_module
 
-FRAME = {"__init__", "main", "options", "failures", "answers", "designing", "masks", "pictures"}
+FRAME = {
+    "__init__",
+    "main",
+    "options",
+    "failures",
+    "answers",
+    "coco_answers",
+    "designing",
+    "masks",
+    "pictures",
+}
 HEAVY = ("cv2", "numpy", "PIL", "rich", "scipy", "timm", "torch", "torchvision")
 
 
