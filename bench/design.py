@@ -1,21 +1,21 @@
 """Whether a proposed net trains: `convworks design --for` beside ten random neighbours of its net, on synthetic sets.
 
     python bench/design.py                      every row that is not there yet, then the table
-    python bench/design.py --only creatures
+    python bench/design.py --only creatures --pace epochs
 
-Each net learns from scratch through `convworks.train`, all of a set for the same number of multiply-adds, so that a
-larger net sees fewer images. The budget shows the proposed net about half of the images that its recipe would. A fifth
-is too little to compare nets by: on textures the one of half the width, which sees every image four times as often,
-was eleven points ahead then (.82 to .71), at half two (.83 to .82), and is four behind where both see as many (.77).
+Each net learns from scratch through `convworks.train`, and is compared at two paces. By epochs all nets see every
+image as often, as they would by the recipe of the set, which does not ask what a net costs. By work all nets compute as
+much, so that a cheap one sees the images more often. The proposed net's epochs are about half of those of its recipe.
 The best of ten noisy scores flatters its net: who is best is chosen with seed 0, and compared with the proposal on
-seeds that chose nothing. A set that no net learns within the budget says nothing, and is marked so. Flat shapes of any
-colour on noise are such a set, and are left out: of 800 pictures the proposed net learns nothing in all the epochs of
-its recipe (.35 of three classes). Rows are kept in `bench/results/design.json` as they are measured.
+seeds that chose nothing. A set that no net learns says nothing, and is marked so. Flat shapes of any colour on noise
+are such a set, and are left out: of 800 pictures the proposed net learns nothing in all the epochs of its recipe (.35
+of three classes). Rows are kept in `bench/results/design.json` as they are measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -35,6 +35,7 @@ Row = dict[str, Any]
 Stages = tuple[tuple[tuple[int, int], ...], ...]
 """The (filter size, channels) of each layer of filters of each stage; a pooling lies between two stages."""
 
+PACES = ("epochs", "work")
 NEIGHBOURS = 10
 CHOOSING, JUDGING = (0,), (1, 2)
 MARGIN = 0.02
@@ -45,27 +46,26 @@ SCRATCH = kept() / "design"
 
 @dataclass(frozen=True, kw_only=True)
 class Set:
-    """A synthetic set: how it looks, how many images learn and measure, and multiply-adds of one training."""
+    """A synthetic set: how it looks, how many images learn and measure, and the epochs of the proposed net."""
 
     style: str
     classes: int | list[str]
     side: int
     train: int
     measured: int
-    budget: float
+    epochs: int
 
 
 SETS = {
-    "creatures": Set(style="scenes", classes=4, side=40, train=800, measured=1_000, budget=1.0e11),
+    "creatures": Set(style="scenes", classes=4, side=40, train=800, measured=1_000, epochs=14),
     "textures": Set(
         style="scenes",
         classes=["bird", "crab", "flower", "snail"],
         side=72,
         train=400,
         measured=800,
-        budget=5.3e11,
+        epochs=28,
     ),
-    "kinds": Set(style="scenes", classes=8, side=40, train=900, measured=1_000, budget=1.5e11),
 }
 
 
@@ -154,14 +154,12 @@ def neighbours(notation: str, count: int, seed: int) -> list[str]:
     return found
 
 
-def trained(name: str, notation: str, side: int, seed: int) -> Row:
+def trained(name: str, notation: str, side: int, epochs: int, seed: int) -> Row:
     """One training from scratch: its accuracy on the images that measure, and what it took."""
     import convworks
     from convworks.arithmetic.summary import design
 
     cost = design(notation, input=(side, side, 3))
-    learning = 0.8 * SETS[name].train
-    epochs = max(1, round(SETS[name].budget / (cost.multiply_adds * learning)))
     run = Path(tempfile.mkdtemp(prefix="design-"))
     began = time.process_time()
     try:
@@ -186,7 +184,6 @@ def trained(name: str, notation: str, side: int, seed: int) -> Row:
     right = sum(answer == truth for answer, truth in zip(answers, found["truth"], strict=True))
     return {
         "net": notation,
-        "budget": SETS[name].budget,
         "accuracy": right / len(answers),
         "epochs": epochs,
         "multiply_adds": cost.multiply_adds,
@@ -195,14 +192,22 @@ def trained(name: str, notation: str, side: int, seed: int) -> Row:
     }
 
 
-def measure(name: str, rows: dict[str, Row], proposals: dict[str, Any]) -> None:
-    """Every row of a set that is missing, kept one by one."""
+def measure(name: str, pace: str, rows: dict[str, Row], proposals: dict[str, Any]) -> None:
+    """Every row of a set at a pace that is missing, kept one by one."""
+    from convworks.arithmetic.summary import design
     from convworks.data.glance import propose_net
 
     found = propose_net(folder(name))
     side = found.aims.input.height
     nets = {"proposed": found.body}
     nets |= {f"neighbour {place}": net for place, net in enumerate(neighbours(found.body, NEIGHBOURS, 0), 1)}
+    costs = {net: design(said, input=(side, side, 3)).multiply_adds for net, said in nets.items()}
+    epochs = {
+        net: max(1, round(SETS[name].epochs * costs["proposed"] / cost))
+        if pace == "work"
+        else SETS[name].epochs
+        for net, cost in costs.items()
+    }
     proposals[name] = {
         "net": found.body,
         "input": side,
@@ -210,11 +215,18 @@ def measure(name: str, rows: dict[str, Row], proposals: dict[str, Any]) -> None:
     }
 
     def keep(net: str, seed: int) -> None:
-        key = f"{name}/{net}/{seed}"
-        row = rows.get(key, {})
-        if (row.get("net"), row.get("budget")) != (nets[net], SETS[name].budget):
-            rows[key] = trained(name, nets[net], side, seed)
-            print(f"{key:32} {rows[key]['accuracy']:.3f} {rows[key]['cpu_seconds']:6.1f} s", flush=True)
+        key = f"{name}/{pace}/{net}/{seed}"
+        same = [
+            row
+            for at, row in rows.items()
+            if at.startswith(f"{name}/")
+            and at.endswith(f"/{net}/{seed}")
+            and row["net"] == nets[net]
+            and row["epochs"] == epochs[net]
+        ]
+        if key not in rows or rows[key] not in same:
+            rows[key] = same[0] if same else trained(name, nets[net], side, epochs[net], seed)
+            print(f"{key:40} {rows[key]['accuracy']:.3f} {rows[key]['cpu_seconds']:6.1f} s", flush=True)
             save(rows, proposals)
 
     for seed in CHOOSING:
@@ -222,40 +234,39 @@ def measure(name: str, rows: dict[str, Row], proposals: dict[str, Any]) -> None:
             keep(net, seed)
     for seed in JUDGING:
         keep("proposed", seed)
-        keep(best(name, rows), seed)
+        keep(best(name, pace, rows), seed)
 
 
-def mean(name: str, net: str, rows: dict[str, Row], seeds: tuple[int, ...]) -> float:
+def mean(name: str, pace: str, net: str, rows: dict[str, Row], seeds: tuple[int, ...]) -> float:
     """The mean accuracy of a net over the seeds that are there; not a number where none is."""
-    found = [rows[key]["accuracy"] for seed in seeds if (key := f"{name}/{net}/{seed}") in rows]
+    found = [rows[key]["accuracy"] for seed in seeds if (key := f"{name}/{pace}/{net}/{seed}") in rows]
     return statistics.mean(found) if found else float("nan")
 
 
-def best(name: str, rows: dict[str, Row]) -> str:
+def best(name: str, pace: str, rows: dict[str, Row]) -> str:
     """The neighbour with the highest accuracy on the seeds that choose."""
-    nets = [
-        f"neighbour {place}" for place in range(1, NEIGHBOURS + 1) if f"{name}/neighbour {place}/0" in rows
-    ]
-    return max(nets, key=lambda net: mean(name, net, rows, CHOOSING))
+    every = [f"neighbour {place}" for place in range(1, NEIGHBOURS + 1)]
+    nets = [net for net in every if f"{name}/{pace}/{net}/0" in rows]
+    return max(nets, key=lambda net: mean(name, pace, net, rows, CHOOSING))
 
 
 def verdicts(rows: dict[str, Row]) -> dict[str, Row]:
-    """For each set: the proposal and its best neighbour on seeds that chose nothing, and whether it is within 2."""
+    """For each set and pace: the proposal and its best neighbour on seeds that chose nothing; is it within 2 points?"""
     found: dict[str, Row] = {}
-    for name in SETS:
-        if not any(key.startswith(f"{name}/neighbour") for key in rows):
+    for name, pace in itertools.product(SETS, PACES):
+        if not any(key.startswith(f"{name}/{pace}/neighbour") for key in rows):
             continue
         classes = SETS[name].classes if isinstance(SETS[name].classes, int) else len(SETS[name].classes)
-        rival = best(name, rows)
+        rival = best(name, pace, rows)
         scores = {
             net: {
-                "choosing": round(mean(name, net, rows, CHOOSING), 4),
-                "judging": round(mean(name, net, rows, JUDGING), 4),
+                "choosing": round(mean(name, pace, net, rows, CHOOSING), 4),
+                "judging": round(mean(name, pace, net, rows, JUDGING), 4),
             }
             for net in ("proposed", rival)
         }
         behind = scores[rival]["judging"] - scores["proposed"]["judging"]
-        found[name] = {
+        found[f"{name}, same {pace}"] = {
             **{
                 ("proposed" if net == "proposed" else "best neighbour"): score
                 for net, score in scores.items()
@@ -287,14 +298,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=SETS, help="one set")
-    chosen = parser.parse_args().only
+    parser.add_argument("--pace", choices=PACES, help="one pace")
+    args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     warnings.simplefilter("ignore")
     target = RESULTS / "design.json"
     before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
     rows, proposals = before.get("rows", {}), before.get("proposals", {})
-    for name in [chosen] if chosen else SETS:
-        measure(name, rows, proposals)
+    sets, paces = [args.only] if args.only else SETS, [args.pace] if args.pace else PACES
+    for name, pace in itertools.product(sets, paces):
+        measure(name, pace, rows, proposals)
     for name, said in verdicts(rows).items():
         print(name, json.dumps(said))
 
